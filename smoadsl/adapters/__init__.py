@@ -1,0 +1,41 @@
+"""Adapters, to find the one that speaks a provider's protocol, and load no other."""
+
+from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind
+
+ADAPTERS: tuple[str, ...] = ("openai", "local")
+"""The names that are built in, for who only checks a name and must load nothing for it."""
+
+_GROUP = "smoadsl.adapters"
+
+
+def open_adapter(kind: str, connection: Connection) -> Adapter:
+    """The adapter called `kind`. It touches neither network nor weights before its first request."""
+    match kind:
+        case "openai":
+            from smoadsl.adapters.openai import OpenAI
+
+            return OpenAI(connection)
+        case "local":
+            from smoadsl.adapters.local import Local
+
+            return Local(connection)
+    return _third_party(kind, connection)
+
+
+def _third_party(kind: str, connection: Connection) -> Adapter:
+    from importlib.metadata import entry_points  # half as dear to import as all of ours
+
+    found = tuple(entry_points(group=_GROUP, name=kind))
+    if not found:
+        raise Fault(FaultKind.LOCAL, f"no adapter is called '{kind}': there are {', '.join(ADAPTERS)}")
+    if len(found) > 1:
+        owners = ", ".join(sorted(point.dist.name if point.dist else "unknown" for point in found))
+        raise Fault(FaultKind.LOCAL, f"several packages bring an adapter called '{kind}': {owners}")
+    try:
+        adapter: Adapter = found[0].load()(connection)
+    except Fault:
+        raise
+    except Exception as error:
+        message = f"the adapter '{kind}' of another package can not be opened: {type(error).__name__}"
+        raise Fault(FaultKind.LOCAL, message) from error
+    return adapter

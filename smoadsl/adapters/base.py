@@ -1,0 +1,153 @@
+"""Base, to say what every adapter is given and must give back: the wire contract, and nothing of ours beyond it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+Speaker = Literal["system", "user", "assistant"]
+
+JSON = Any  # a value that JSON can hold; a recursive alias would make every use a cast
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation, as every provider knows it."""
+
+    role: Speaker
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a response is drawn. What is None is not sent, so the provider's own default holds.
+
+    `max_tokens` bounds the output of one response and is always sent: the plan's bounds rest on it.
+    `extra` is merged into the request's body as it stands, last.
+    """
+
+    max_tokens: int = 2048
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    reasoning: Literal["none", "low", "medium", "high"] | None = None
+    extra: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of one model. With `schema` (a JSON schema) the reply's text must be JSON that fits it.
+
+    `tag` says which call of a run this is, for logs and tests; it is never sent.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    schema: Mapping[str, JSON] | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd."""
+
+    input_tokens: int
+    output_tokens: int
+    estimated: bool = False
+
+
+Finish = Literal["stop", "length", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole response: never cut by the wire, never empty, never a refusal (those are faults).
+
+    `finish` is `length` when `max_tokens` cut it, `unknown` when the provider ended in good order without a reason.
+    `model` is the model that answered, as the provider named it. `lost_events` counts the events of a stream that
+    could not be read and were passed over: a few words may be missing there, though the stream ended in good order.
+    """
+
+    text: str
+    finish: Finish
+    usage: Usage
+    model: str
+    lost_events: int = 0
+
+
+class FaultKind(StrEnum):
+    """How an attempt failed. The kind decides what is done next, never the provider's words."""
+
+    NOT_SENT = "not_sent"  # name look-up, connection refused, TLS: nothing has left this machine
+    NO_RESPONSE = "no_response"  # sent, and the connection closed before the first byte of an answer
+    TIMEOUT = "timeout"  # sent, and silence until the time was up
+    STATUS = "status"  # the provider answered with an error status
+    PROTOCOL = "protocol"  # not HTTP, or HTTP that can not be read
+    TRUNCATED = "truncated"  # the answer ended without its terminal marker
+    STALLED = "stalled"  # the answer began, then nothing came for too long
+    BAD_BODY = "bad_body"  # not JSON, not UTF-8, not the expected shape, too large
+    EMPTY = "empty"  # a reply in good order with no text in it
+    REFUSED = "refused"  # the model or its filter refused
+    LOCAL = "local"  # on this machine: no key, no weights, no file handles
+
+
+class Fault(Exception):
+    """One attempt that brought no reply. `message` is one sentence for a person and holds no secret.
+
+    `status` is the HTTP status where there was one (also one that came inside a body or a stream). `retry_after_s` is
+    the provider's hint. `billed` says that the provider may charge for the attempt.
+    """
+
+    def __init__(
+        self,
+        kind: FaultKind,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        billed: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.billed = billed
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret."""
+
+    provider: str
+    base_url: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connect_timeout_s: float = 5.0
+    first_byte_timeout_s: float = 60.0
+    idle_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
+
+
+OnText = Callable[[str], None]
+
+
+class Adapter(Protocol):
+    """How one provider is spoken to."""
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes.
+
+        Raises `Fault`, and nothing else but cancellation. What was handed to `on_text` before a fault is not an answer.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what the adapter holds: connections, threads, memory."""
+        ...

@@ -1,0 +1,98 @@
+"""An HTTP answer, to read a body chunk by chunk within the limits of the connection."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import orjson
+
+from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+
+if TYPE_CHECKING:
+    import aiohttp
+
+BODY_LIMIT = 32 << 20
+_LOOK_S = 1.0  # how often a silent connection is looked at
+
+
+class Answer:
+    """The body of an answer whose head was good."""
+
+    def __init__(self, connection: Connection, response: "aiohttp.ClientResponse") -> None:
+        self._connection = connection
+        self._response = response
+        self._size = 0
+        self._idle_until = 0.0
+        self.progress()
+
+    @property
+    def content_type(self) -> str:
+        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def _has_known_end(self) -> bool:
+        """False when only the closed connection says that the body is over: then a cut looks like an end."""
+        return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers
+
+    def progress(self) -> None:
+        """Something worth waiting for has come. Whether bytes are that, the reader knows: a ping is not."""
+        self._idle_until = asyncio.get_running_loop().time() + self._connection.idle_timeout_s
+
+    async def chunk(self) -> bytes:
+        """The next bytes; none at the end."""
+        name = self._connection.provider
+        while (chunk := await self._listen()) is None:
+            if self._is_dead():
+                raise Fault(FaultKind.PROTOCOL, f"{name} sent a body that is not readable HTTP", billed=True)
+            if asyncio.get_running_loop().time() >= self._idle_until:
+                raise Fault(FaultKind.STALLED, f"{name} stopped in the middle of its answer", billed=True)
+        self._size += len(chunk)
+        if self._size > BODY_LIMIT:
+            raise Fault(FaultKind.BAD_BODY, f"{name} sent an answer of more than {BODY_LIMIT} bytes", billed=True)
+        return chunk
+
+    async def _listen(self) -> bytes | None:
+        """The next bytes, or None after some silence."""
+        pause = asyncio.timeout_at(min(self._idle_until, asyncio.get_running_loop().time() + _LOOK_S))
+        try:
+            async with pause:
+                return await self._response.content.readany()
+        except TimeoutError:
+            return None
+        except Exception:  # ClientPayloadError, ClientOSError: whatever its name, the body has been cut
+            pass
+        # Raised out here, so that no exception that knows the request's headers hangs on the fault as its context.
+        message = f"{self._connection.provider} broke off in the middle of its answer"
+        raise Fault(FaultKind.TRUNCATED, message, billed=True)
+
+    def _is_dead(self) -> bool:
+        """aiohttp closes a connection with a bad chunk in it, but never tells who waits for the rest of the body."""
+        connection = self._response.connection
+        return connection is not None and (connection.transport is None or connection.transport.is_closing())
+
+    async def json(self) -> JSON:
+        """The whole body as one JSON value."""
+        name = self._connection.provider
+        body = bytearray()
+        while chunk := await self.chunk():
+            body += chunk
+            self.progress()
+        kind = FaultKind.BAD_BODY
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            what = "something that is not JSON"
+        if not self._has_known_end and _breaks_off(body):
+            kind, what = FaultKind.TRUNCATED, "an answer that breaks off"
+        elif not body:
+            kind, what = FaultKind.EMPTY, "an empty answer"
+        raise Fault(kind, f"{name} sent {what}", billed=True)
+
+
+def _breaks_off(body: bytearray) -> bool:
+    """Whether more bytes could have made this JSON. The cut may have gone through a character."""
+    text = body.decode(errors="ignore")
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return error.pos >= len(text)
+    return False

@@ -1,0 +1,69 @@
+"""Scripted, to let a script answer where a model would, for tests and for dry runs."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from smoadsl.adapters.base import Fault, OnText, Reply, Request
+from smoadsl.adapters.usage import usage_of
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A fault that comes after half of an answer was streamed."""
+
+    half: str
+    fault: Fault
+
+
+Answer = Reply | Fault | Broken | str
+Script = Callable[[Request], Answer | Awaitable[Answer]]
+Cut = Callable[[str], list[str]]
+
+
+def words(text: str) -> list[str]:
+    """`text` in pieces of a word each, with the space before it: what most models stream."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+class Scripted:
+    """Asks `script` for the answer to each request, and keeps the requests it saw.
+
+    The script may be a coroutine function: what it sleeps is the model's time, on whatever clock the loop has. Where a
+    response is streamed, `cut` makes the pieces.
+    """
+
+    def __init__(self, script: Script, cut: Cut = words) -> None:
+        self.requests: list[Request] = []
+        self.closed = False
+        self._script = script
+        self._cut = cut
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """Answer as the script says."""
+        self.requests.append(request)
+        answer = self._script(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, str):
+            answer = Reply(answer, "stop", usage_of(request, answer, None, None), request.model)
+        match answer:
+            case Reply(text=text):
+                self._stream(text, on_text)
+                return answer
+            case Broken(half=half, fault=fault):
+                self._stream(half, on_text)
+                raise fault
+            case Fault():
+                raise answer
+        assert_never(answer)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def _stream(self, text: str, on_text: OnText | None) -> None:
+        if on_text is not None:
+            for piece in self._cut(text):
+                on_text(piece)

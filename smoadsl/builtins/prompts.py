@@ -1,0 +1,27 @@
+"""Prompts, to know the built-in templates and what each kind of template is given."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+Place = Literal["propose", "judge", "moderator", "router", "roles", "aggregate"]
+
+PLACES: dict[Place, tuple[str, ...]] = {
+    "propose": ("prompt", "messages", "input", "role", "own", "references", "round", "layer", "agent"),
+    "judge": ("prompt", "messages", "input", "responses", "criteria", "k", "round", "layer", "moderate", "feedback"),
+    "moderator": ("prompt", "messages", "input", "responses", "round", "layer"),
+    "router": ("prompt", "messages", "agents", "k"),
+    "roles": ("n", "dataset", "task"),
+    "aggregate": ("prompt", "messages", "input", "role", "own", "references", "round", "layer", "agent"),
+}
+BUILT_IN = ("propose", "rank", "score", "pairwise", "moderator", "router", "roles", "repair", "aggregate")
+FILTERS = (
+    "default fenced first indent join last length list lower map rejectattr replace reverse round selectattr sort "
+    "title tojson trim truncate unique upper wordcount"
+).split()
+
+
+@cache
+def built_in(name: str) -> str:
+    """The text of a built-in template. They are files so that `smoadsl templates` can print them."""
+    return (files("smoadsl.builtins") / "templates" / f"{name}.jinja").read_text(encoding="utf-8").strip()

@@ -1,0 +1,119 @@
+"""Budget, to keep what a prompt may spend: reserved before a call is sent, settled after it, never exceeded.
+
+The worst case of the aggregate is set aside first, so that a budget never costs the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    calls: int = 0
+    tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent; None where nothing is said."""
+
+    usd: Decimal | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When calls must end, and the budget whose time is up then."""
+
+    at: float
+    budget: "Budget"
+
+
+class Exhausted(Exception):
+    """A call that the budget does not hold; the message says which limit stands in its way."""
+
+
+class Budget:
+    """One pipeline's budget. A pipeline that is an agent spends from its own and from those around it.
+
+    Once it did not hold a call it is spent, also for smaller ones: only the pipeline's last call, the aggregate's, may
+    still be made, from what was set aside for it. `begun` is the event loop's time; the last `last_s` seconds of the
+    time are the aggregate's alone. All changes happen between two awaits of one event loop, so no lock is needed.
+    """
+
+    def __init__(self, limits: Limits, around: "Budget | None" = None, begun: float = 0.0, last_s: float = 0.0) -> None:
+        self._limits = limits
+        self._around = around
+        self._taken = Cost()  # settled and reserved
+        self._aside = Cost()
+        self._spent = ""
+        self._end = None if limits.time_s is None else begun + limits.time_s
+        self._last_s = last_s
+
+    @property
+    def spent(self) -> str:
+        """Why no new call is made, in this budget or in one around it; empty while some may be."""
+        return next((budget._spent for budget in self._chain() if budget._spent), "")
+
+    def set_aside(self, cost: Cost) -> None:
+        """Keep this much for the aggregate; it replaces what was kept before."""
+        self._aside = cost
+
+    def deadline(self, last: bool) -> Deadline | None:
+        """When a call must have ended; `last` is the aggregate's."""
+        ends = [
+            Deadline(budget._end - (0.0 if last and budget is self else budget._last_s), budget)
+            for budget in self._chain()
+            if budget._end is not None
+        ]
+        return min(ends, key=lambda deadline: deadline.at, default=None)
+
+    def time_is_up(self) -> Exhausted:
+        """The deadline has passed: no new calls from now on."""
+        self._spent = self._spent or f"the time of the budget, {self._limits.time_s:g} s, is spent"
+        return Exhausted(self._spent)
+
+    def reserve(self, cost: Cost, last: bool = False) -> None:
+        """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing."""
+        for budget in self._chain():
+            budget._check(cost, last and budget is self)
+        for budget in self._chain():
+            budget._taken += cost
+
+    def settle(self, reserved: Cost, actual: Cost) -> None:
+        """Give back what a call did not need."""
+        for budget in self._chain():
+            budget._taken += actual - reserved
+
+    def _chain(self) -> "Sequence[Budget]":
+        chain: list[Budget] = []
+        budget: Budget | None = self
+        while budget is not None:
+            chain.append(budget)
+            budget = budget._around
+        return chain
+
+    def _check(self, cost: Cost, last: bool) -> None:
+        if self._spent and not last:
+            raise Exhausted(self._spent)
+        after = self._taken + cost if last else self._taken + self._aside + cost
+        limits = self._limits
+        if limits.calls is not None and after.calls > limits.calls:
+            self._spent = f"the budget of {limits.calls:,} calls is spent"
+        elif limits.tokens is not None and after.tokens > limits.tokens:
+            self._spent = f"the budget of {limits.tokens:,} tokens is spent"
+        elif limits.usd is not None and after.usd > limits.usd:
+            self._spent = f"the budget of ${limits.usd} is spent"
+        else:
+            return
+        raise Exhausted(self._spent)

@@ -1,0 +1,48 @@
+"""Source, to hold a text and turn character offsets into places that a person can find."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+
+_LINE_END = re.compile(r"\r\n|\n|\r")  # what editors count; `str.splitlines` would also split at U+2028 and others
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text and the name under which it is shown: a path as the user gave it, or `<text>`."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column of a character offset, both counted from 1 as editors do."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its end."""
+        starts = [*self._line_starts, len(self.text)]
+        return self.text[starts[number - 1] : starts[number]].rstrip("\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of characters in one source. Lines and columns are computed only where something is shown."""
+
+    source: Source = field(repr=False)
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    @property
+    def origin(self) -> str:
+        """`file:line`, as the plan and the events carry it."""
+        return f"{self.source.name}:{self.source.place(self.start)[0]}"

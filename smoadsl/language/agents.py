@@ -1,0 +1,146 @@
+"""Agents, to turn the propose lines of a layer into its agents: unfolded, named, with their roles dealt out."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language.declare import Declarations
+
+_TARGETS: tuple[type[nodes.Model] | type[nodes.Pipeline], ...] = (nodes.Model, nodes.Pipeline)
+_ROLES: tuple[type[nodes.Role] | type[nodes.Roles], ...] = (nodes.Role, nodes.Roles)
+
+
+Target = checked.Model | checked.Pipeline
+PipelineOf = Callable[[nodes.Pipeline, Span], checked.Pipeline | None]  # a pipeline, and where it is made an agent
+
+
+def read_agents(
+    declarations: Declarations,
+    pipeline_of: PipelineOf,
+    proposes: Sequence[nodes.Propose],
+    last: checked.Layer | None,
+) -> list[checked.Agent] | None:
+    """The agents of a layer that follows `last`; None after something was said."""
+    return _Agents(declarations, pipeline_of).read(proposes, last)
+
+
+class _Agents:
+    def __init__(self, declarations: Declarations, pipeline_of: PipelineOf) -> None:
+        self.declarations = declarations
+        self.pipeline_of = pipeline_of
+        self.names = declarations.names
+
+    def read(self, proposes: Sequence[nodes.Propose], last: checked.Layer | None) -> list[checked.Agent] | None:
+        drafts: list[tuple[str, bool, checked.Agent]] = []
+        before = len(self.names.said)
+        for propose in proposes:
+            read = rules.read_settings(self.names, propose.settings, settings.PROPOSE, "a propose line")
+            template = self.declarations.template_for(read, "propose")
+            view = self._view(propose.sees)
+            line = [named for target in propose.targets for named in self._target(target)]
+            roles = self._roles(propose.roles, len(line)) if propose.roles else [None] * len(line)
+            if len(roles) != len(line):
+                continue
+            if propose.settings and any(isinstance(target, checked.Pipeline) for _, _, target, _ in line):
+                self.names.said.append(problems.pipeline_block(propose.settings.span))
+            for (name, own, target, span), role in zip(line, roles, strict=True):
+                agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
+                drafts.append((name, own, agent))
+        if len(self.names.said) > before:
+            return None
+        agents = self._named(drafts)
+        self._views_fit(proposes, agents, last)
+        return agents
+
+    def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target, Span]]:
+        """The agents of one target as (name, whether the author gave it, model, place)."""
+        times = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.times) if node.times else 1
+        ref = nodes.Ref(node.name.span, node.name.text)
+        value = self.names.value(ref)
+        members = value.items if isinstance(value, nodes.List) else (value,)
+        found: list[tuple[str, bool, Target, Span]] = []
+        for member in members:
+            if not isinstance(member, nodes.Ref):
+                rules.wrong_type(self.names, ref, "a model")
+                return []
+            declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline")
+            target: Target | None = None
+            if isinstance(declared, nodes.Model):
+                target = self.declarations.declared_model(declared)
+            elif isinstance(declared, nodes.Pipeline):
+                target = self.pipeline_of(declared, node.name.span)
+            if target is None or times is None:
+                return []
+            name = node.alias.text if node.alias else member.name
+            found += [(name, node.alias is not None, target, node.span)] * times
+        return found
+
+    def _named(self, drafts: Sequence[tuple[str, bool, checked.Agent]]) -> list[checked.Agent]:
+        """Agents by their targets' names, `qwen.1` and `qwen.2` where a layer has several; a given name stands once."""
+        counts = Counter(name for name, _, _ in drafts)
+        seen: Counter[str] = Counter()
+        first: dict[str, checked.Agent] = {}
+        agents: list[checked.Agent] = []
+        for name, given, agent in drafts:
+            if given and name in first and first[name].span is not agent.span:
+                self.names.said.append(problems.name_taken(agent.span, "agent", name, first[name].span))
+            first.setdefault(name, agent)
+            seen[name] += 1
+            agents.append(replace(agent, name=f"{name}.{seen[name]}") if counts[name] > 1 else agent)
+        return agents
+
+    def _roles(self, node: nodes.Ref | nodes.List, agents: int) -> list[checked.Role | None]:
+        value = self.names.value(node)
+        dealt: list[checked.Role | None] = []
+        if isinstance(value, nodes.List):
+            for number, item in enumerate(value.items, 1):
+                if isinstance(item, nodes.Text):
+                    dealt.append(checked.Role(f"role.{number}", item.value))
+                    continue
+                ref = rules.name(self.names, item)
+                role = self.names.find(ref.name, item.span, (nodes.Role,), "role") if ref else None
+                dealt.append(self.declarations.role(role) if role else None)
+        elif isinstance(value, nodes.Ref):
+            found = self.names.find(value.name, node.span, _ROLES, "role")
+            if isinstance(found, nodes.Role):
+                return [self.declarations.role(found)] * agents
+            roles = self.declarations.roles(found) if isinstance(found, nodes.Roles) else None
+            dealt = [*roles] if roles is not None else [None] * agents
+        else:
+            rules.wrong_type(self.names, node, "a role or a list of roles")
+            return [None] * agents
+        if agents and len(dealt) != agents:
+            self.names.said.append(problems.roles_do_not_fit(node.span, len(dealt), agents))
+        return dealt
+
+    def _view(self, node: nodes.Ref | nodes.Call | nodes.List | None) -> checked.View:
+        match node:
+            case None:
+                return checked.View()
+            case nodes.List():
+                refs = [rules.name(self.names, item) for item in node.items]
+                return checked.View("named", names=tuple(ref.name for ref in refs if ref))
+            case nodes.Ref(name="all" | "none" | "own" | "peers" as kind):
+                return checked.View(kind)
+            case nodes.Call() if node.name.text == "ring":
+                due = "how many neighbours to each side"
+                args = rules.arguments(self.names, node, due, rules.number(1, settings.MOST_AGENTS, whole=True))
+                return checked.View("ring", distance=args[0] if args else 1)
+            case _:
+                word = node.name if isinstance(node, nodes.Ref) else node.name.text
+                self.names.said.append(
+                    problems.unknown_function(node.span, word, "view", ["all", "none", "own", "peers", "ring(1)"])
+                )
+                return checked.View()
+
+    def _views_fit(
+        self, proposes: Sequence[nodes.Propose], agents: Sequence[checked.Agent], last: checked.Layer | None
+    ) -> None:
+        names = [agent.name for agent in (*agents, *(last.agents if last else ()))]
+        known = {name.partition(".")[0] for name in names} | set(names)
+        for propose in proposes:
+            for item in propose.sees.items if isinstance(propose.sees, nodes.List) else ():
+                if isinstance(item, nodes.Ref) and item.name not in known:
+                    self.names.said.append(problems.unknown_agent(item.span, item.name, known))

@@ -1,0 +1,113 @@
+"""Check, to turn the nodes of a file set into a program that means something, and say all that stands in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smoadsl.diagnostics.diagnostic import Outcome, in_order
+from smoadsl.diagnostics.source import Source, Span
+from smoadsl.language import checked, nodes, problems, rules
+from smoadsl.language.advice import advice
+from smoadsl.language.compose import Composer
+from smoadsl.language.declare import Declarations, Overrides
+from smoadsl.language.load import Loaded
+from smoadsl.language.parse import parse_value
+from smoadsl.language.resolve import Names
+from smoadsl.language.testing import read_test
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a caller gives beside the files: values of params, models and base URLs that stand in for written ones.
+
+    `roles_may_change`: a lock that is stale is not refused; whoever runs the program makes its roles anew.
+
+    All texts: `params` as `--set NAME=VALUE` takes them, `models` as "provider/id" (`*` for every model).
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+    roles_may_change: bool = False
+
+
+def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program]:
+    """The program that a file set means."""
+    files, source = loaded.files, loaded.source
+    given = given or Given()
+    names = Names()
+    names.collect(files)
+    _set_params(names, given)
+    declarations = Declarations(names, _overrides(names, given), loaded.reader)
+    for node in names.declared.values():
+        match node:
+            case nodes.Provider():
+                declarations.provider(node.name.text, node.name.span)
+            case nodes.Model():
+                declarations.declared_model(node)
+            case nodes.Role():
+                declarations.role(node)
+            case nodes.Roles():
+                declarations.roles(node)
+            case nodes.Template():
+                declarations.declared_template(node)
+            case nodes.Param() | nodes.Pipeline():
+                pass
+    composer = Composer(declarations)
+    pipelines = {p.name.text: composer.pipeline(p) for p in names.declared.values() if isinstance(p, nodes.Pipeline)}
+    whole = {name: pipeline for name, pipeline in pipelines.items() if pipeline}
+    tests: list[checked.Test | None] = []
+    for item in files[0].items:
+        if isinstance(item, nodes.Test):
+            tests.append(read_test(names, whole, item))
+    if not pipelines and not names.broken and not names.said:
+        names.said.append(problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
+    main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))
+    recipes = declarations.recipes
+    program = checked.Program(whole, main, frozenset(composer.inner), tuple(t for t in tests if t), recipes)
+    if not names.said and not any(file.broken for file in files):
+        names.said.extend(advice(names, program, files))
+    return Outcome(program, in_order(names.said))
+
+
+def _overrides(names: Names, given: Given) -> Overrides:
+    models = {name: _text(f"--model {name}=", value) for name, value in given.models.items()}
+    base_urls = {name: _text(f"--base-url {name}=", value) for name, value in given.base_urls.items()}
+    known = names.of_kind(nodes.Model)
+    for name, text in models.items():
+        if name != "*" and name not in known:
+            names.said.append(problems.unknown_name(text.span, name, "model", known))
+    return Overrides(models, base_urls, given.roles_may_change)
+
+
+def _text(option: str, value: str) -> nodes.Text:
+    span = Span(Source(option.rstrip("="), value), 0, len(value))
+    return nodes.Text(span, value, (0,))
+
+
+def _set_params(names: Names, given: Given) -> None:
+    """Values from the command line must be of the type of the param's own, and among its choices."""
+    values: dict[str, nodes.Value] = {}
+    known = {item.name.text: item for item in names.declared.values() if isinstance(item, nodes.Param)}
+    for name, written in given.params.items():
+        source = Source(f"--set {name}", written)
+        span = Span(source, 0, len(written))
+        if name not in known:
+            names.said.append(problems.unknown_name(span, name, "param", known))
+            continue
+        read = parse_value(source)
+        value = read.value
+        if value is None and isinstance(known[name].value, nodes.Text):
+            value = nodes.Text(span, written)  # a text needs no quotes where the shell has its own
+        elif value is None:
+            names.said.extend(read.diagnostics)
+            continue
+        if type(value) is not type(known[name].value):
+            due = rules.describe(known[name].value)
+            names.said.append(problems.wrong_type(span, due, rules.describe(value)))
+            continue
+        values[name] = value
+    names.params = values
+    for name, param in known.items():
+        chosen = values.get(name, param.value)
+        if param.choices and chosen not in param.choices.items:
+            names.said.append(problems.not_a_choice(chosen.span, name, param.choices.span.text))

@@ -1,0 +1,317 @@
+"""Compose, to turn the statements of a pipeline into what they mean, and say what does not fit together."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from smoadsl.builtins.answers import KINDS, AnswerForm
+from smoadsl.calls.budget import Limits
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language.agents import read_agents
+from smoadsl.language.conditions import Conditions
+from smoadsl.language.declare import Declarations
+from smoadsl.language.judging import read_judge
+
+S = TypeVar("S", bound=nodes.Node)
+_PIPELINE_ORDER: Mapping[type[nodes.Node], str] = {
+    nodes.Answer: "answer",
+    nodes.Budget: "budget",
+    nodes.Layer: "layer",
+    nodes.Aggregate: "aggregate",
+}
+_LAYER_ORDER: Mapping[type[nodes.Node], str] = {
+    nodes.Propose: "propose",
+    nodes.Activate: "activate",
+    nodes.Quorum: "quorum",
+    nodes.Judge: "judge",
+    nodes.Stop: "stop",
+}
+
+MOST_AGENTS_IN_ALL = 20_000
+
+
+class Composer:
+    def __init__(self, declarations: Declarations) -> None:
+        self.declarations = declarations
+        self.names = declarations.names
+        self.inner: set[str] = set()  # pipelines that are agents of others
+        self._done: dict[str, checked.Pipeline | None] = {}
+        self._open: list[str] = []  # the chain of pipelines being composed
+        self._sizes: dict[str, int] = {}  # how many agents each starts in all
+
+    def pipeline(self, node: nodes.Pipeline) -> checked.Pipeline | None:
+        """What a pipeline means, worked out once; None after something was said."""
+        name = node.name.text
+        if name not in self._done:
+            self._open.append(name)
+            self._done[name] = self._compose(node)
+            self._open.pop()
+        return self._done[name]
+
+    def _as_agent(self, node: nodes.Pipeline, span: Span) -> checked.Pipeline | None:
+        """A pipeline that another one makes an agent."""
+        name = node.name.text
+        if name in self._open:
+            self.names.said.append(problems.pipeline_cycle(span, [*self._open[self._open.index(name) :], name]))
+            return None
+        self.inner.add(name)
+        return self.pipeline(node)
+
+    def _compose(self, node: nodes.Pipeline) -> checked.Pipeline | None:
+        said_before = len(self.names.said)
+        self._in_order(node.statements, _PIPELINE_ORDER)
+        answer = self._only(_of(node.statements, nodes.Answer), "answer", "this pipeline")
+        form = self._answer(answer) if answer else AnswerForm()
+        cap = self._only(_of(node.statements, nodes.Budget), "budget", "this pipeline")
+        layers = self._layers(node)
+        aggregate = self._only(_of(node.statements, nodes.Aggregate), "aggregate", "this pipeline")
+        broken = node.damaged or len(layers) < len(_of(node.statements, nodes.Layer))
+        end = self._aggregate(aggregate, layers, broken) if aggregate else None
+        if aggregate is None and not node.damaged:
+            self.names.said.append(problems.no_aggregate(node.name.span, node.name.text))
+        self._not_too_large(node, layers)
+        if end is None or form is None or len(self.names.said) > said_before:
+            return None
+        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span)
+        if pipeline.budget.usd is not None and cap:
+            self._priced(pipeline, cap)
+        return pipeline if len(self.names.said) == said_before else None
+
+    def _budget(self, node: nodes.Budget | None) -> Limits:
+        read = rules.read_settings(self.names, node.settings if node else None, settings.BUDGET, "a budget")
+        return Limits(read.get("usd"), read.get("tokens"), read.get("calls"), read.get("time"))
+
+    def _priced(self, pipeline: checked.Pipeline, node: nodes.Budget) -> None:
+        """A cap in dollars can be kept only where every model has a price."""
+        at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
+        unpriced = [
+            model.name
+            for model in models_of(pipeline)
+            if "price" not in model.settings and model.provider.adapter != "local"
+        ]
+        if unpriced:
+            self.names.said.append(problems.no_price(at, unpriced))
+
+    def _layers(self, node: nodes.Pipeline) -> list[checked.Layer]:
+        written = _of(node.statements, nodes.Layer)
+        layers: list[checked.Layer] = []
+        for statement, before in zip(written, (None, *written), strict=False):
+            self._layer_name(statement, written)
+            layer = self._layer(statement, before, layers[-1] if layers else None, node.damaged)
+            if layer:
+                layers.append(layer)
+        return layers
+
+    def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
+        """Pipelines of pipelines multiply; what would start too many agents is refused before it is unfolded."""
+        targets = [agent.target for layer in layers for agent in layer.agents]
+        size = sum(self._sizes.get(t.name, 1) if isinstance(t, checked.Pipeline) else 1 for t in targets)
+        self._sizes[node.name.text] = min(size, MOST_AGENTS_IN_ALL)
+        if size > MOST_AGENTS_IN_ALL:
+            self.names.said.append(problems.run_too_large(node.name.span, size, MOST_AGENTS_IN_ALL))
+
+    # ---- the parts of a pipeline
+
+    def _answer(self, node: nodes.Answer) -> AnswerForm | None:
+        form = node.form
+        name = form.name if isinstance(form, nodes.Ref) else form.name.text
+        kind = next((kind for kind in KINDS if kind == name), None)
+        if kind is None:
+            self.names.said.append(problems.unknown_function(form.span, name, "form of answer", KINDS))
+            return None
+        args = form.args if isinstance(form, nodes.Call) else ()
+        texts = tuple(text for arg in args if (text := rules.text(self.names, arg)) is not None)
+        due = {"choice": (2, 1000, "two labels or more"), "json": (1, 1, "a field"), "regex": (1, 1, "a pattern")}
+        low, high, words = due.get(kind, (0, 0, "nothing"))
+        if not low <= len(args) <= high:
+            self.names.said.append(problems.wrong_arguments(form.span, kind, words))
+            return None
+        if len(texts) < len(args) or (kind == "regex" and not self._good_pattern(args[0], texts[0])):
+            return None
+        return AnswerForm(kind, texts)
+
+    def _good_pattern(self, node: nodes.Value, pattern: str) -> bool:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            self.names.said.append(problems.bad_pattern(node.span, str(error)))
+            return False
+        return True
+
+    def _layer_name(self, node: nodes.Layer, all_: Sequence[nodes.Layer]) -> None:
+        first = next(layer for layer in all_ if layer.name.text == node.name.text)
+        if first is not node:
+            self.names.said.append(problems.name_taken(node.name.span, "layer", node.name.text, first.name.span))
+
+    def _layer(
+        self, node: nodes.Layer, before: nodes.Layer | None, last: checked.Layer | None, damaged: bool
+    ) -> checked.Layer | None:
+        self._in_order(node.statements, _LAYER_ORDER)
+        rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
+        proposes = _of(node.statements, nodes.Propose)
+        where = f"layer `{node.name.text}`"
+        if not proposes and not damaged:
+            self.names.said.append(problems.empty_layer(node.name.span, node.name.text))
+        agents = read_agents(self.declarations, self._as_agent, proposes, last)
+        sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
+        activate = self._activate(sparse, agents) if sparse else None
+        active = activate.count if activate else len(agents) if agents is not None else None
+        waits = self._only(_of(node.statements, nodes.Quorum), "quorum", where)
+        quorum = self._quorum(waits, active) if waits else None
+        gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
+        judge = read_judge(self.declarations, gate, active, _of(node.statements, nodes.Stop)) if gate else None
+        stops = self._stops(_of(node.statements, nodes.Stop), _scores(gate))
+        when = None
+        if node.when:
+            if before is None:
+                self.names.said.append(problems.when_on_first(node.when.span))
+            judged_before = next((s for s in before.statements if isinstance(s, nodes.Judge)), None) if before else None
+            when = Conditions(self.declarations, _scores(judged_before)).read(node.when)
+        if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
+            return None
+        return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
+
+    def _activate(self, node: nodes.Activate, agents: Sequence[checked.Agent] | None) -> checked.Activate | None:
+        count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
+        if count is not None and agents is not None and count > len(agents):
+            self.names.said.append(problems.too_many(node.count.span, "a gate can not activate", count, len(agents)))
+        gate = node.gate
+        name = gate.name.text if isinstance(gate, nodes.Call) else gate.name
+        args = gate.args if isinstance(gate, nodes.Call) else ()
+        router: checked.Model | None = None
+        template: checked.Template | None = None
+        seed: int | None = None
+        if name == "router" and 1 <= len(args) <= 2:
+            router = self.declarations.model_of(args[0])
+            named = rules.name(self.names, args[1], "a template") if len(args) == 2 else None
+            template = self.declarations.template_for({"template": named}, "router")
+            if router is None:
+                return None
+        elif name == "router":
+            self.names.said.append(problems.wrong_arguments(gate.span, name, "a model, and a template if you like"))
+            return None
+        elif name == "random" and isinstance(gate, nodes.Call):
+            seeds = [rules.number(0, whole=True)(self.names, arg) for arg in args]
+            seed = seeds[0] if seeds else None
+        else:
+            self.names.said.append(problems.unknown_function(gate.span, name, "gate", ["router(MODEL)", "random()"]))
+            return None
+        return checked.Activate(count, router, template, seed, node.span) if count is not None else None
+
+    def _quorum(self, node: nodes.Quorum, active: int | None) -> checked.Quorum | None:
+        count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
+        if count is not None and active is not None and count > active:
+            self.names.said.append(problems.too_many(node.count.span, "a quorum can not wait for", count, active))
+        after_s = rules.duration(self.names, node.after) if node.after else 0.0
+        return None if count is None or after_s is None else checked.Quorum(count, after_s, node.span)
+
+    def _stops(self, statements: Sequence[nodes.Stop], scored: bool) -> tuple[checked.Stop, ...] | None:
+        conditions = Conditions(self.declarations, scored)
+        read = [(s, conditions.read(s.condition)) for s in statements]
+        stops = [checked.Stop(s.whole_pipeline, condition, s.span) for s, condition in read if condition]
+        stops.sort(key=lambda stop: not stop.whole_pipeline)  # `stop pipeline` is looked at first
+        return tuple(stops) if len(stops) == len(read) else None
+
+    def _aggregate(
+        self, node: nodes.Aggregate, layers: Sequence[checked.Layer], broken: bool
+    ) -> checked.ModelAggregate | checked.FreeAggregate | None:
+        gate = node.gate
+        if isinstance(gate, nodes.Call):
+            if gate.name.text not in ("vote", "best"):
+                self.names.said.append(
+                    problems.unknown_function(gate.name.span, gate.name.text, "aggregate", ["vote", "best"])
+                )
+                return None
+            if gate.args:
+                self.names.said.append(problems.wrong_arguments(gate.span, gate.name.text, "nothing"))
+            if node.settings:
+                rules.read_settings(self.names, node.settings, {}, f"`{gate.name.text}()`")
+            if not layers and not broken:
+                self.names.said.append(problems.nothing_to_aggregate(gate.span, gate.name.text))
+            elif gate.name.text == "best" and layers and not _ranks(layers[-1]):
+                self.names.said.append(problems.best_without_judge(gate.span))
+            return checked.FreeAggregate("vote" if gate.name.text == "vote" else "best", node.span)
+        read = rules.read_settings(self.names, node.settings, settings.AGGREGATE, "an aggregate")
+        model = self.declarations.model_of(gate)
+        template = self.declarations.template_for(read, "aggregate")
+        output = self.declarations.schema(read["output"]) if "output" in read else None
+        if model is None:
+            return None
+        return checked.ModelAggregate(
+            model,
+            template,
+            read.get("stream", True),
+            output,
+            read.get("otherwise", "best"),
+            settings.of_the_call(read),
+            node.span,
+        )
+
+    # ---- small things that several statements share
+
+    def _in_order(self, statements: Sequence[nodes.Node], order: Mapping[type[nodes.Node], str]) -> None:
+        ranks = list(order)
+        latest: nodes.Node | None = None
+        for statement in statements:
+            if latest is not None and ranks.index(type(statement)) < ranks.index(type(latest)):
+                at = statement.span
+                word = order[type(statement)]
+                keyword = Span(at.source, at.start, at.start + len(word))
+                self.names.said.append(problems.out_of_order(keyword, word, order[type(latest)]))
+            else:
+                latest = statement
+
+    def _only(self, statements: Sequence[S], what: str, where: str) -> S | None:
+        for extra in statements[1:]:
+            at = extra.span
+            keyword = Span(at.source, at.start, at.start + len(what))
+            self.names.said.append(problems.stands_twice(keyword, what, where, statements[0].span))
+        return statements[0] if statements else None
+
+
+def _of(statements: Sequence[nodes.Node], kind: type[S]) -> list[S]:
+    return [statement for statement in statements if isinstance(statement, kind)]
+
+
+def _scores(judge: nodes.Judge | None) -> bool:
+    return judge is not None and isinstance(judge.gate, nodes.Call) and judge.gate.name.text == "score"
+
+
+def _ranks(layer: checked.Layer) -> bool:
+    return layer.judge is not None
+
+
+def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
+    """Every model that a pipeline can ask, fallbacks and those of inner pipelines included, each once."""
+    found: dict[str, checked.Model] = {}
+
+    def add(*models: checked.Model) -> None:
+        for model in models:
+            found.setdefault(model.name, model)
+            found.update({other.name: other for other in model.fallbacks})
+
+    def ask(condition: checked.Condition) -> None:
+        match condition:
+            case checked.And(parts) | checked.Or(parts):
+                for part in parts:
+                    ask(part)
+            case checked.Not(part):
+                ask(part)
+            case checked.Moderator(model):
+                add(model)
+            case checked.Compare() | checked.Constant():
+                pass
+
+    for layer in pipeline.layers:
+        for agent in layer.agents:
+            add(*(models_of(agent.target) if isinstance(agent.target, checked.Pipeline) else (agent.target,)))
+        if layer.judge and isinstance(layer.judge.by, checked.ModelJudge):
+            add(layer.judge.by.model)
+        if layer.activate and layer.activate.router:
+            add(layer.activate.router)
+        for condition in [stop.condition for stop in layer.stops] + ([layer.when] if layer.when else []):
+            ask(condition)
+    if isinstance(pipeline.aggregate, checked.ModelAggregate):
+        add(pipeline.aggregate.model)
+    return list(found.values())

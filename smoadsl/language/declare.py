@@ -1,0 +1,285 @@
+"""Declare, to turn what is declared outside pipelines into what it means: providers, models, roles and templates."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from smoadsl.adapters import ADAPTERS
+from smoadsl.builtins.prompts import Place, built_in
+from smoadsl.builtins.providers import WELL_KNOWN
+from smoadsl.calls.route import Env, Provider
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language.load import Reader, read_beside, whole
+from smoadsl.language.lock import fingerprint, read_lock
+from smoadsl.language.resolve import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line puts in the place of what is written: models, and where providers are reached."""
+
+    models: Mapping[str, nodes.Text] = field(default_factory=dict)
+    base_urls: Mapping[str, nodes.Text] = field(default_factory=dict)
+    roles_may_change: bool = False
+
+
+class Declarations:
+    """The meaning of each declared name, worked out once, when it is first asked for."""
+
+    def __init__(self, names: Names, overrides: Overrides, reader: Reader) -> None:
+        self.names = names
+        self._reader = reader
+        self._overrides = overrides
+        self._providers: dict[str, Provider | None] = {}
+        self._models: dict[str, checked.Model | None] = {}
+        self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
+        self._open: list[str] = []  # the chain of fallbacks being followed
+
+    # ---- providers
+
+    def provider(self, name: str, span: Span) -> Provider | None:
+        """The declared or well-known provider of that name."""
+        if name not in self._providers:
+            declared = self.names.declared.get(name)
+            if isinstance(declared, nodes.Provider):
+                self.names.used.add(name)
+                found = self._declared_provider(declared)
+            elif name in WELL_KNOWN:
+                row = WELL_KNOWN[name]
+                found = Provider(name, row.adapter, row.base_url, Env(row.key) if row.key else None)
+            elif name in self.names.broken:
+                found = None
+            else:
+                known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN]
+                self.names.said.append(problems.unknown_provider(span, name, known))
+                return None
+            self._providers[name] = self._elsewhere(found) if found else None
+        return self._providers[name]
+
+    def _declared_provider(self, node: nodes.Provider) -> Provider | None:
+        read = rules.read_settings(self.names, node.settings, settings.PROVIDER, "a provider")
+        adapter = self.names.value(node.value)
+        if not isinstance(adapter, nodes.Ref):
+            rules.wrong_type(self.names, node.value, "the name of an adapter")
+            return None
+        if adapter.name not in ADAPTERS:
+            self.names.said.append(problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS))
+            return None
+        written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
+        base_url = read.get("base_url", "")
+        if adapter.name != "local" and "base_url" not in written:
+            self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
+        elif base_url and not self._good_url(base_url, written["base_url"], "api_key" in read):
+            return None
+        provider = Provider(
+            node.name.text, adapter.name, base_url.rstrip("/"), read.get("api_key"), read.get("headers", {})
+        )
+        named = {
+            "concurrency": "concurrency",
+            "rate_per_s": "rate",
+            "tokens_per_s": "tokens_rate",
+            "timeout_s": "timeout",
+            "retries": "retries",
+        }
+        return replace(provider, **{into: read[key] for into, key in named.items() if key in read})
+
+    def _good_url(self, url: str, span: Span, with_key: bool) -> bool:
+        why = wrong_with_url(url)
+        if why:
+            self.names.said.append(problems.bad_base_url(span, why))
+        elif with_key and url.startswith("http:") and not is_loopback(url):
+            self.names.said.append(problems.key_in_clear(span, origin_of(url)))
+        else:
+            return True
+        return False
+
+    def _elsewhere(self, provider: Provider) -> Provider | None:
+        """The provider, reached where the command line says. A key is bound to its declared origin and stays behind."""
+        text = self._overrides.base_urls.get(provider.name)
+        if text is None:
+            return provider
+        if not self._good_url(text.value, text.span, False):
+            return None
+        same = origin_of(text.value) == origin_of(provider.base_url)
+        moved = replace(provider, base_url=text.value.rstrip("/"))
+        return moved if same else replace(moved, api_key=None, headers={})
+
+    # ---- models
+
+    def model(self, name: str, span: Span) -> checked.Model | None:
+        node = self.names.find(name, span, (nodes.Model,), "model")
+        return self.declared_model(node) if node else None
+
+    def model_of(self, node: nodes.Value) -> checked.Model | None:
+        """The model that a value names, itself or through a param."""
+        ref = rules.name(self.names, node, "a model")
+        return self.model(ref.name, node.span) if ref else None
+
+    def declared_model(self, node: nodes.Model) -> checked.Model | None:
+        name = node.name.text
+        if name not in self._models:
+            self._models[name] = self._read_model(node)
+        return self._models[name]
+
+    def _read_model(self, node: nodes.Model) -> checked.Model | None:
+        read = rules.read_settings(self.names, node.settings, settings.MODEL, "a model")
+        swap = self._overrides.models.get(node.name.text) or self._overrides.models.get("*")
+        value = swap or self.names.value(node.value)
+        if not isinstance(value, nodes.Text):
+            rules.wrong_type(self.names, node.value, 'a text like "provider/id"')
+            return None
+        provider_name, slash, id_ = value.value.partition("/")
+        if not (slash and provider_name and id_):
+            self.names.said.append(problems.bad_model(value.span))
+            return None
+        at = value.lines[0] if value.lines else value.span.start
+        provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
+        fallbacks = self._fallbacks(node, read.pop("fallback", ()))
+        own = self.names.value(node.value)
+        written = own.value if isinstance(own, nodes.Text) else value.value
+        if provider is None:
+            return None
+        return checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
+
+    def _fallbacks(self, node: nodes.Model, refs: Sequence[nodes.Ref]) -> tuple[checked.Model, ...]:
+        """The models to be asked in a model's place, in order, those of its fallbacks behind them, each once."""
+        self._open.append(node.name.text)
+        found: dict[str, checked.Model] = {}
+        for ref in refs:
+            if ref.name in self._open:
+                chain = [*self._open[self._open.index(ref.name) :], ref.name]
+                self.names.said.append(problems.fallback_cycle(ref.span, chain))
+                continue
+            model = self.model(ref.name, ref.span)
+            for one in (model, *model.fallbacks) if model else ():
+                found.setdefault(one.name, one)
+        self._open.pop()
+        return tuple(found.values())
+
+    # ---- roles and templates
+
+    def role(self, node: nodes.Role) -> checked.Role | None:
+        text = rules.text(self.names, node.value)
+        return None if text is None else checked.Role(node.name.text, text)
+
+    def roles(self, node: nodes.Roles) -> list[checked.Role] | None:
+        value = self.names.value(node.value)
+        if isinstance(value, nodes.Call) and value.name.text == "generate":
+            if node.name.text not in self._recipes:
+                self._recipes[node.name.text] = self._recipe(node, value)
+            made = self._recipes[node.name.text]
+            return made[1] if made else None
+        if node.settings:
+            rules.read_settings(self.names, node.settings, {}, "a written list of roles")
+        if not isinstance(value, nodes.List):
+            rules.wrong_type(self.names, node.value, "a list of texts")
+            return None
+        texts = [rules.text(self.names, item) for item in value.items]
+        named = [checked.Role(f"{node.name.text}.{i}", text) for i, text in enumerate(texts, 1) if text is not None]
+        return named if len(named) == len(texts) else None
+
+    @property
+    def recipes(self) -> tuple[checked.Recipe, ...]:
+        return tuple(made[0] for made in self._recipes.values() if made)
+
+    def _recipe(self, node: nodes.Roles, call: nodes.Call) -> tuple[checked.Recipe, list[checked.Role]] | None:
+        """How the list is made, and its roles: those of the lock, or stand-ins until it has them."""
+        due = "a model and how many roles"
+        args = rules.arguments(
+            self.names, call, due, rules.as_written, rules.number(1, settings.MOST_AGENTS, whole=True)
+        )
+        read = rules.read_settings(self.names, node.settings, settings.ROLES, "a generated list of roles")
+        template = self.template_for(read, "roles")
+        model = self.model_of(call.args[0]) if args else None
+        if model is None or not args or ("template" in read and template is None):
+            return None
+        name, n, dataset, task = node.name.text, int(args[1]), read.get("dataset", ""), read.get("task", "")
+        print_ = fingerprint(model, n, dataset, task, template.text if template else built_in("roles"))
+        entry = read_lock(node.span.source, self._reader).get(name)
+        locked = entry is not None and entry.fingerprint == print_
+        if entry is not None and not locked and not self._overrides.roles_may_change:
+            self.names.said.append(problems.stale_lock(call.span, name, node.span.source.name))
+        recipe = checked.Recipe(name, model, n, dataset, task, template, print_, locked, call.span)
+        texts = entry.roles if entry and locked else [f"You are assistant {i} of {n}." for i in range(1, n + 1)]
+        return recipe, [checked.Role(f"{name}.{i}", text, recipe) for i, text in enumerate(texts, 1)]
+
+    def schema(self, node: nodes.Value) -> Mapping[str, object] | None:
+        """The JSON schema in `json(file("answer.schema.json"))`."""
+        call = self.names.value(node)
+        inner = call.args[0] if isinstance(call, nodes.Call) and call.name.text == "json" and call.args else None
+        if not isinstance(inner, nodes.Call) or inner.name.text != "file":
+            rules.wrong_type(self.names, node, '`json(file("answer.schema.json"))`')
+            return None
+        source = read_beside(inner, self._reader, self.names.said)
+        if source is None:
+            return None
+        from smoadsl.builtins.schemas import SchemaError, read_schema  # jsonschema is imported where there is a schema
+
+        try:
+            return read_schema(source.text)
+        except SchemaError as error:
+            self.names.said.append(problems.bad_schema(inner.span, str(error)))
+            return None
+
+    def template(self, ref: nodes.Ref) -> checked.Template | None:
+        node = self.names.find(ref.name, ref.span, (nodes.Template,), "template")
+        return self.declared_template(node) if node else None
+
+    def declared_template(self, node: nodes.Template) -> checked.Template | None:
+        value = self.names.value(node.value)
+        if isinstance(value, nodes.Call) and value.name.text == "file":
+            source = read_beside(value, self._reader, self.names.said)
+            if source is None:
+                return None
+            starts = tuple(itertools.accumulate((len(s) for s in source.text.splitlines(True)), initial=0))
+            return checked.Template(node.name.text, source.text, whole(source), starts)
+        if not isinstance(value, nodes.Text):
+            rules.wrong_type(self.names, node.value, "a text")
+            return None
+        return checked.Template(node.name.text, value.value, value.span, value.lines)
+
+    def template_for(self, read: Mapping[str, object], place: Place) -> checked.Template | None:
+        """The template that a block of settings names, checked against what its place gives it."""
+        ref = read.get("template")
+        template = self.template(ref) if isinstance(ref, nodes.Ref) else None
+        if template:
+            from smoadsl.language.templates import check_template  # jinja2 is imported only where there is a template
+
+            self.names.said.extend(check_template(template, place))
+        return template
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: what a key is bound to."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def wrong_with_url(url: str) -> str:
+    """What keeps a text from being a base URL; empty when nothing does."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return str(error)
+    if parts.scheme not in ("http", "https"):
+        return "it does not begin with `https://` or `http://`"
+    if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):
+        return "it names no host"
+    if parts.username or parts.password:
+        return "a user and password may not stand in it"
+    if parts.query or parts.fragment:
+        return "it has a query or a fragment"
+    return "port 0 can not be reached" if port == 0 else ""

@@ -1,0 +1,70 @@
+"""Judging, to turn a judge statement into what it means: who judges, how many are kept, and what else it is told."""
+
+from collections.abc import Sequence
+
+from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language.conditions import mentions_scores
+from smoadsl.language.declare import Declarations
+
+_BY_MODEL = ("score", "pairwise")
+_FREE = ("vote", "consensus", "cluster", "random")
+
+
+def read_judge(
+    declarations: Declarations, node: nodes.Judge, active: int | None, stops: Sequence[nodes.Stop]
+) -> checked.Judge | None:
+    """The judge of a layer with so many active agents (None where that could not be read) and these stop rules."""
+    names = declarations.names
+    before = len(names.said)
+    by = _by(declarations, node.gate)
+    read = rules.read_settings(names, node.settings, settings.JUDGE, "a judge")
+    keep = rules.number(1, settings.MOST_AGENTS, whole=True)(names, node.keep) if node.keep else None
+    if keep is not None and active is not None and keep > active and node.keep:
+        names.said.append(problems.too_many(node.keep.span, "the judge can not keep", keep, active))
+    used = {"min_score", "feedback"} & read.keys() or any(mentions_scores(stop.condition) for stop in stops)
+    drops = isinstance(by, checked.FreeJudge) and by.kind == "cluster"
+    if node.keep is None and not used and not drops:
+        names.said.append(problems.keep_missing(node.gate.span))
+    scores = isinstance(by, checked.ModelJudge) and by.kind == "score"
+    if "min_score" in read and not scores:
+        names.said.append(problems.needs_scores(node.gate.span, "min_score"))
+    template = declarations.template_for(read, "judge")
+    if by is None or len(names.said) > before:
+        return None
+    return checked.Judge(
+        by=by,
+        keep=int(keep) if keep is not None else None,
+        criteria=read.get("criteria", ""),
+        min_score=read.get("min_score"),
+        dedupe=read.get("dedupe"),
+        feedback=read.get("feedback", False),
+        shuffle=read.get("shuffle", True),
+        otherwise=read.get("otherwise", "consensus"),
+        fuse=read.get("fuse", True),
+        template=template,
+        overrides=settings.of_the_call(read),
+        span=node.span,
+    )
+
+
+def _by(declarations: Declarations, gate: nodes.Gate) -> checked.ModelJudge | checked.FreeJudge | None:
+    names = declarations.names
+    if isinstance(gate, nodes.Ref):
+        model = declarations.model_of(gate)
+        return checked.ModelJudge("rank", model) if model else None
+    name = gate.name.text
+    if name in _BY_MODEL:
+        args = rules.arguments(names, gate, "a model", rules.as_written)
+        model = declarations.model_of(gate.args[0]) if args else None
+        return checked.ModelJudge("score" if name == "score" else "pairwise", model) if model else None
+    if name == "random":
+        seeds = [rules.number(0, whole=True)(names, arg) for arg in gate.args]
+        if len(seeds) > 1:
+            names.said.append(problems.wrong_arguments(gate.span, name, "a seed, or nothing"))
+        return checked.FreeJudge("random", seeds[0] if seeds else None)
+    if name in _FREE:
+        if gate.args:
+            names.said.append(problems.wrong_arguments(gate.span, name, "nothing"))
+        return checked.FreeJudge("vote" if name == "vote" else "cluster" if name == "cluster" else "consensus")
+    names.said.append(problems.unknown_function(gate.name.span, name, "judge", [*_BY_MODEL, *_FREE]))
+    return None

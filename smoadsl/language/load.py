@@ -1,0 +1,97 @@
+"""Load, to bring together the files that one file imports, each once, through a reader that is passed in."""
+
+from dataclasses import dataclass
+from os.path import normpath
+from typing import Protocol
+
+from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome
+from smoadsl.diagnostics.source import Source, Span
+from smoadsl.language import nodes, problems
+from smoadsl.language.parse import parse
+
+MOST_FILES = 1_000
+
+
+class Refused(Exception):
+    """A file that can not or may not be read; the message says why, in words that follow the path."""
+
+
+class Reader(Protocol):
+    def read(self, path: str, beside: Source) -> Source:
+        """The file at a path that is relative to the file in which it stands. Raises `Refused`."""
+        ...
+
+
+class NoFiles:
+    """The reader of a text that stands alone."""
+
+    def read(self, path: str, beside: Source) -> Source:
+        raise Refused("can not be read: this text has no files beside it")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file set: the file that was asked for first, then what it imports, in the order in which it is met."""
+
+    source: Source
+    files: tuple[nodes.File, ...]
+    reader: Reader
+
+
+def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
+    """Parse a file and all that it imports. A file that can not be read, and a cycle of imports, are diagnostics."""
+    reader = reader or NoFiles()
+    said: list[Diagnostic] = []
+    files = {normpath(source.name): _parse(source, said)}
+    chain = list(files)  # the imports that lead to the file being read
+    waiting = [_imports(files[chain[0]])]  # for each of them, what it still has to import
+    while waiting:
+        if not waiting[-1]:
+            waiting.pop()
+            chain.pop()
+            continue
+        item = waiting[-1].pop(0)
+        found = _read(item.path, reader, said)
+        if found is None:
+            continue
+        if found.name in chain:
+            said.append(problems.import_cycle(item.path.span, [*chain[chain.index(found.name) :], found.name]))
+        elif found.name not in files:
+            if len(files) >= MOST_FILES:
+                why = f"is file number {MOST_FILES + 1:,}"
+                said.append(problems.import_refused(item.path.span, item.path.value, why))
+                break
+            files[found.name] = _parse(found, said)
+            chain.append(found.name)
+            waiting.append(_imports(files[found.name]))
+    return Outcome(Loaded(source, tuple(files.values()), reader), tuple(said))
+
+
+def _parse(source: Source, said: list[Diagnostic]) -> nodes.File:
+    parsed = parse(source)
+    said.extend(parsed.diagnostics)
+    return parsed.value or nodes.File(())
+
+
+def _imports(file: nodes.File) -> list[nodes.Import]:
+    return [item for item in file.items if isinstance(item, nodes.Import)]
+
+
+def _read(path: nodes.Text, reader: Reader, said: list[Diagnostic]) -> Source | None:
+    try:
+        return reader.read(path.value, path.span.source)
+    except Refused as why:
+        said.append(problems.import_refused(path.span, path.value, str(why)))
+        return None
+
+
+def read_beside(call: nodes.Call, reader: Reader, said: list[Diagnostic]) -> Source | None:
+    """The file that `file("path")` names."""
+    if len(call.args) != 1 or not isinstance(call.args[0], nodes.Text):
+        said.append(problems.wrong_arguments(call.span, "file", "a path as a text"))
+        return None
+    return _read(call.args[0], reader, said)
+
+
+def whole(source: Source) -> Span:
+    return Span(source, 0, len(source.text))

@@ -1,0 +1,73 @@
+"""Lock, to read the roles that were generated once and are pinned since, and tell whether they still fit.
+
+The lock file of `FILE.moa` is `FILE.moa.lock` beside it: JSON, committed and reviewed like any source.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os.path import basename
+
+import orjson
+
+from smoadsl.diagnostics.source import Source
+from smoadsl.language import checked
+from smoadsl.language.load import Reader, Refused
+
+LOCK_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The roles of one list, and the fingerprint of what they were made from."""
+
+    fingerprint: str
+    n: int
+    model: str
+    roles: tuple[str, ...]
+
+
+def lock_name(source: Source) -> str:
+    return f"{basename(source.name)}.lock"
+
+
+def read_lock(source: Source, reader: Reader) -> Mapping[str, Entry]:
+    """The entries of a file's lock by the name of their list; none where there is no lock that can be read."""
+    try:
+        return entries_in(reader.read(lock_name(source), source).text)
+    except Refused:
+        return {}
+
+
+def entries_in(text: str) -> dict[str, Entry]:
+    """The entries in a lock's text. What is no lock of this version has none, and is made anew."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(value, dict) or value.get("version") != LOCK_VERSION or not isinstance(value.get("roles"), dict):
+        return {}
+    entries = {}
+    for name, entry in value["roles"].items():
+        match entry:
+            case {"fingerprint": str(print_), "n": int(n), "model": str(model), "roles": [*roles]}:
+                if len(roles) == n and all(isinstance(role, str) and role for role in roles):
+                    entries[name] = Entry(print_, n, model, tuple(roles))
+    return entries
+
+
+def lock_text(entries: Mapping[str, Entry]) -> str:
+    """The entries as they stand in a lock file: one role a line, so that a review shows which one changed."""
+    roles = {
+        name: {"fingerprint": e.fingerprint, "n": e.n, "model": e.model, "roles": list(e.roles)}
+        for name, e in sorted(entries.items())
+    }
+    value = {"version": LOCK_VERSION, "roles": roles}
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def fingerprint(model: checked.Model, n: int, dataset: str, task: str, template: str) -> str:
+    """What a list of roles was made from: the model as written, its settings, n, dataset, task and template."""
+    settings = {key: repr(value) for key, value in sorted(model.settings.items())}
+    parts = [model.written, settings, n, dataset, task, template]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()

@@ -1,0 +1,313 @@
+"""Nodes, to hold what was written: the tree of a file as its author typed it, each node with its span.
+
+Import the module, not the classes: `nodes.Layer` is what was written, `checked.Layer` what was meant.
+Spans do not count in comparisons, so two files that differ in layout alone are equal.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from smoadsl.diagnostics.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    text: str
+
+
+# ---- values
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Duration(Node):
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Money(Node):
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(Node):
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Node):
+    """`lines` has the source's offset at which each line of the text begins, so that a place in it can be shown."""
+
+    value: str
+    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bool(Node):
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ref(Node):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    name: Name
+    args: "tuple[Value, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class List(Node):
+    items: "tuple[Value, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Node):
+    key: Name
+    value: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Object(Node):
+    settings: tuple[Setting, ...]
+
+
+Literal = Number | Duration | Money | Rate | Text | Bool
+Value = Literal | Ref | Call | List | Object
+Count = Number | Ref
+Gate = Ref | Call
+
+
+# ---- conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Path(Node):
+    """A dotted name: `round`, `score.best`, `plan.max_usd`."""
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Node):
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class And(Node):
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Node):
+    left: "Operand"
+    operator: str
+    right: "Operand"
+
+
+Operand = Path | Call | Literal | List
+Condition = Or | And | Not | Comparison | Operand
+
+
+# ---- declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Import(Node):
+    path: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Node):
+    name: Name
+    value: Value
+    choices: List | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider(Node):
+    name: Name
+    value: Value
+    settings: Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model(Node):
+    name: Name
+    value: Value
+    settings: Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Role(Node):
+    name: Name
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Roles(Node):
+    name: Name
+    value: Value
+    settings: Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Node):
+    name: Name
+    value: Value
+
+
+# ---- pipelines
+
+
+@dataclass(frozen=True, slots=True)
+class Target(Node):
+    """One agent, or `times` of them: `qwen`, `alice = qwen`, `qwen * 6`."""
+
+    alias: Name | None
+    name: Name
+    times: Count | None
+
+
+@dataclass(frozen=True, slots=True)
+class Propose(Node):
+    targets: tuple[Target, ...]
+    roles: Ref | List | None
+    sees: Ref | Call | List | None
+    settings: Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activate(Node):
+    count: Count
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum(Node):
+    count: Count
+    after: Duration | Ref | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge(Node):
+    gate: Gate
+    keep: Count | None
+    settings: Object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Node):
+    whole_pipeline: bool
+    condition: Condition
+
+
+LayerStatement = Propose | Activate | Quorum | Judge | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Layer(Node):
+    name: Name
+    repeat: Count | None
+    when: Condition | None
+    statements: tuple[LayerStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Node):
+    form: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Budget(Node):
+    settings: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Node):
+    gate: Gate
+    settings: Object | None
+
+
+PipelineStatement = Answer | Budget | Layer | Aggregate
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline(Node):
+    """`damaged` when a statement could not be read: what seems to be missing may be what was left out."""
+
+    name: Name
+    statements: tuple[PipelineStatement, ...]
+    damaged: bool = field(default=False, compare=False)
+
+
+# ---- tests
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt(Node):
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Node):
+    fields: Object
+
+
+@dataclass(frozen=True, slots=True)
+class Error(Node):
+    """A fault that a test injects: a status, or a kind such as `timeout`."""
+
+    kind: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Node):
+    """`who` is `*`, a path of names, or one that ends in `judge` or `aggregate`."""
+
+    who: tuple[str, ...]
+    after: Duration | Ref | None
+    outcome: Text | Error | List | Object | Bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expect(Node):
+    condition: Condition
+
+
+TestStatement = Prompt | Input | Reply | Expect
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Node):
+    title: Text
+    pipeline: Name
+    statements: tuple[TestStatement, ...]
+
+
+Declaration = Provider | Model | Role | Roles | Template | Param | Pipeline
+Item = Import | Declaration | Test
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file's items in written order, and the names that items too broken to read would have declared."""
+
+    items: tuple[Item, ...]
+    broken: frozenset[str] = field(default=frozenset(), compare=False)

@@ -1,0 +1,159 @@
+"""Parse, to turn a text into nodes and every independent mistake of its form into a diagnostic. It can not fail.
+
+Each item is parsed alone, so a broken one does not hide the next. Inside an item, a statement that can not be read is
+reported, left out, and the rest read without it. Of a line that has been told once, nothing more is said.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from lark import Token
+from lark.exceptions import UnexpectedToken
+
+from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome
+from smoadsl.diagnostics.source import Source, Span
+from smoadsl.language import nodes, problems, syntax_problems
+from smoadsl.language.brackets import CLOSING, MOST_NESTING, OPENING, TooDeep, balanced, not_too_deep
+from smoadsl.language.build import build_item, build_value
+from smoadsl.language.misread import Misread
+from smoadsl.language.recover import Mistake, recover
+from smoadsl.language.tokens import LineEnds, parser, words
+
+MOST_CHARACTERS = 1_000_000
+DECLARATIONS = ("IMPORT", "PARAM", "PROVIDER", "MODEL", "ROLE", "ROLES", "TEMPLATE", "PIPELINE", "TEST")
+_UNREAD = nodes.File((), frozenset(("",)))  # it may declare more than can be read: the empty name stands for that
+
+
+def parse(source: Source) -> Outcome[nodes.File]:
+    """The file's nodes, as far as they can be read, and what could not."""
+    if len(source.text) > MOST_CHARACTERS:
+        return Outcome(_UNREAD, (problems.too_large(Span(source, 0, 1), len(source.text), MOST_CHARACTERS),))
+    if "\x00" in source.text:
+        at = source.text.index("\x00")
+        return Outcome(_UNREAD, (problems.nul_character(Span(source, at, at + 1)),))
+    reading = _Reading(source)
+    try:
+        return reading.file()
+    except TooDeep as deep:
+        return Outcome(_UNREAD, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
+
+
+def parse_value(source: Source) -> Outcome[nodes.Value]:
+    """One value standing alone, as `--set NAME=VALUE` takes it."""
+    reading = _Reading(source)
+    try:
+        return reading.value()
+    except TooDeep as deep:
+        return Outcome(None, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
+
+
+class _Reading:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.said: list[Diagnostic] = []
+        self.misread = Misread(source, self.said)
+        self.unread_names: set[str] = set()
+
+    def tokens(self) -> list[Token]:
+        if len(self.source.text) > MOST_CHARACTERS or "\x00" in self.source.text:
+            return []
+        return list(not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text)))))
+
+    def file(self) -> Outcome[nodes.File]:
+        groups = list(_items(self.tokens()))
+        items = [item for group in groups if (item := self._item(group)) is not None]
+        unread = frozenset(self.unread_names | {""} if self.said else ())
+        return Outcome(nodes.File(tuple(items), unread), tuple(self.said))
+
+    def value(self) -> Outcome[nodes.Value]:
+        tokens = self.tokens()
+        if not Outcome(tokens, tuple(self.said)).ok:
+            return Outcome(None, tuple(self.said))
+        try:
+            return Outcome(build_value(self.source, _feed(tokens, "value"), self.said), tuple(self.said))
+        except UnexpectedToken:
+            return Outcome(
+                None, tuple(self._told(mistake, tokens) for mistake in recover(tokens, "value").mistakes[:1])
+            )
+
+    def _item(self, tokens: list[Token]) -> nodes.Item | None:
+        tokens, damaged = balanced(tokens, lambda token: _span(self.source, token), self._silent, self.said)
+        if not tokens:
+            return None
+        try:
+            tree = _feed(tokens, "item")
+        except UnexpectedToken:
+            recovered = recover(tokens)
+            for mistake in recovered.mistakes:
+                self._report(mistake, tokens)
+            if recovered.tokens is None:
+                return None
+            tree, damaged = _feed(recovered.tokens, "item"), True
+        said_before = len(self.said)
+        item = build_item(self.source, tree, self.said)
+        if isinstance(item, nodes.Import) and len(self.said) > said_before:
+            return None
+        return replace(item, damaged=True) if damaged and isinstance(item, nodes.Pipeline) else item
+
+    def _report(self, mistake: Mistake, tokens: Sequence[Token]) -> None:
+        left_out = tokens[slice(*mistake.left_out)]
+        for index, token in enumerate(left_out[:-1]):
+            if token.type in DECLARATIONS and left_out[index + 1].type == "NAME":
+                self.unread_names.add(str(left_out[index + 1]))
+        if not any(token.line in self.misread.lines for token in (*left_out, *tokens[mistake.at : mistake.at + 1])):
+            self.said.append(self._told(mistake, tokens))
+
+    def _told(self, mistake: Mistake, tokens: Sequence[Token]) -> Diagnostic:
+        before = tokens[mistake.at - 1] if 0 < mistake.at <= len(tokens) else None
+        found = tokens[mistake.at] if mistake.at < len(tokens) else None
+        if mistake.is_name and found is not None:
+            return syntax_problems.keyword_as_name(_span(self.source, found))
+        below = found is not None and before is not None and found.type == "RBRACE" and before.line != found.line
+        if found is None or found.type == "_NL" or below:
+            end = (before.end_pos or 0) if before is not None else 0
+            return syntax_problems.unexpected_end(Span(self.source, max(0, end - 1), end), mistake.accepted)
+        kind_before = before.type if before is not None else ""
+        return syntax_problems.unexpected(_span(self.source, found), found.type, mistake.accepted, kind_before)
+
+    def _silent(self, token: Token) -> bool:
+        """Whether the brackets at a token need no word, because its line, or all that follows it, has been told."""
+        return token.line in self.misread.lines or (token.type in OPENING and self.misread.open_to_the_end)
+
+
+def _items(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The tokens of each item. An item begins where a line does: at the top level, or wherever a line can only be the
+    beginning of a declaration, so that a missing brace does not swallow the rest of the file."""
+    group: list[Token] = []
+    depth = 0
+    for index, token in enumerate(tokens):
+        if group and group[-1].type == "_NL" and token.type != "LBRACE":
+            outside = depth <= 0 or ((token.column or 0) <= (group[0].column or 0) and _declares(tokens, index))
+            if outside:
+                yield group[:-1]
+                group, depth = [], 0
+        depth += (token.type in OPENING) - (token.type in CLOSING)
+        group.append(token)
+    if group:
+        yield group
+
+
+def _declares(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a declaration begins here: no statement and no setting looks like `model NAME =` or `pipeline NAME {`."""
+    kinds = [token.type for token in tokens[index : index + 3]]
+    if len(kinds) < 3 or kinds[0] not in DECLARATIONS:
+        return False
+    return (kinds[1] == "NAME" and kinds[2] in ("EQUAL", "LBRACE")) or (
+        kinds[0] == "TEST" and kinds[1:] == ["STRING", "FOR"]
+    )
+
+
+def _feed(tokens: Sequence[Token], start: str) -> object:
+    reader = parser().parse_interactive(start=start)
+    for token in tokens:
+        reader.feed_token(token)
+    end = Token.new_borrow_pos("$END", "", tokens[-1]) if tokens else Token("$END", "", 0, 1, 1)
+    return reader.feed_token(end)
+
+
+def _span(source: Source, token: Token) -> Span:
+    return Span(source, token.start_pos or 0, token.end_pos or 0)

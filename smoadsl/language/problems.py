@@ -1,0 +1,429 @@
+"""Problems, to hold the wording of everything the language says to an author: one function for each code.
+
+What parsing says is in `syntax_problems`. Codes are stable. Families: MOA0xx reading and syntax, MOA1xx names and
+imports, MOA2xx values and types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, MOA9xx
+advice.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
+from smoadsl.diagnostics.source import Span
+from smoadsl.diagnostics.suggest import did_you_mean
+
+
+def _error(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, message, span, help, related)
+
+
+def _advice(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
+    return Diagnostic(code, Severity.ADVICE, message, span, help, related)
+
+
+_CALLS = {  # how built-in functions are written
+    "best": "best()", "choice": 'choice("A", "B")', "cluster": "cluster()", "consensus": "consensus()",
+    "env": 'env("NAME")', "file": 'file("path")', "json": 'json("field")', "moderator": "moderator(MODEL)",
+    "number": "number", "pairwise": "pairwise(MODEL)", "random": "random()", "regex": 'regex("…")', "ring": "ring(1)",
+    "router": "router(MODEL)", "score": "score(MODEL)", "text": "text", "vote": "vote()", "yes_no": "yes_no",
+}  # fmt: skip
+_MEND = (  # for a due type and what was found in its place: how one becomes the other
+    ("a duration", "a number", "add a unit: `250ms`, `20s`, `2m`, `1h`"),
+    ("a number", "a text", "write it without quotes"),
+    ("a whole number", "a text", "write it without quotes"),
+    ("an amount of money", "a number", "write it with a dollar sign: `$0.05`"),
+    ("`true` or `false`", "a text", "write it without quotes"),
+    ("the name of", "a text", "write it without quotes"),
+    ("a declared name", "a text", "declare it, and write its name here without quotes"),
+    ("a text", "a name", "write it in double quotes"),
+    ("a list of texts", "a text", "put it in brackets: `[…]`"),
+)
+
+
+# ---- MOA0xx: reading
+
+
+def not_utf8(span: Span, offset: int) -> Diagnostic:
+    return _error("MOA001", span, f"the file is not UTF-8: byte {offset} can not be read", "save the file as UTF-8")
+
+
+def nul_character(span: Span) -> Diagnostic:
+    return _error(
+        "MOA002", span, "the file holds a NUL character, so it is no text", "save the file as plain UTF-8 text"
+    )
+
+
+def too_large(span: Span, size: int, most: int) -> Diagnostic:
+    return _error(
+        "MOA003", span, f"the file has {size:,} characters; {most:,} are the most", "split it and use `import`"
+    )
+
+
+def too_deep(span: Span, most: int) -> Diagnostic:
+    return _error("MOA004", span, f"nesting deeper than {most} levels", "give the inner parts names of their own")
+
+
+def out_of_order(span: Span, what: str, after: str) -> Diagnostic:
+    return _error("MOA015", span, f"`{what}` stands too late", f"move it before `{after}`")
+
+
+def not_yet(span: Span, what: str) -> Diagnostic:
+    return _error("MOA016", span, f"{what} is part of the language, but not of this version", "leave it out for now")
+
+
+# ---- MOA1xx: names and imports
+
+
+def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diagnostic:
+    help = did_you_mean(name, known)
+    if what == "model" and name in _CALLS and not help.startswith("did"):
+        help = f"did you mean `{_CALLS[name]}`?"
+    declared = {"model": f'model {name} = "provider/id"', "role": f'role {name} = "…"', "param": f"param {name} = …"}
+    if not help and what in declared and name.isidentifier():
+        help = f"declare it: `{declared[what]}`"
+    return _error("MOA101", span, f"no {what} is called `{name}`", help)
+
+
+def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
+    return _error(
+        "MOA102",
+        span,
+        f"`{name}` is declared twice",
+        "give one of them another name",
+        Related("first declared here", first),
+    )
+
+
+def wrong_kind(span: Span, name: str, found: str, due: str, declared: Span) -> Diagnostic:
+    message = f"`{name}` is a {found}; a {due} is due here"
+    return _error("MOA103", span, message, f"write the name of a {due}", Related("declared here", declared))
+
+
+def import_refused(span: Span, path: str, why: str) -> Diagnostic:
+    return _error(
+        "MOA104", span, f"`{path}` {why}", "paths are relative to the file they stand in, and stay in the project"
+    )
+
+
+def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
+    return _error(
+        "MOA105", span, "files import each other: " + " → ".join(chain), "move what both need into a third file"
+    )
+
+
+def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
+    message = f"the locked roles of `{name}` were made from something else"
+    return _error("MOA106", span, message, f"run `smoadsl lock {file}` and review what changes")
+
+
+# ---- MOA2xx: values and types
+
+
+def wrong_type(span: Span, due: str, found: str, *related: Related) -> Diagnostic:
+    kind = "a name" if found.startswith("the name") else found
+    help = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
+    return _error("MOA201", span, f"{due} is due here, not {found}", help, *related)
+
+
+def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known))
+
+
+def out_of_range(span: Span, due: str, *related: Related) -> Diagnostic:
+    return _error("MOA203", span, f"out of range: {due} is due here", "", *related)
+
+
+def setting_twice(span: Span, key: str, first: Span) -> Diagnostic:
+    return _error("MOA204", span, f"`{key}` is set twice", "keep one of them", Related("first set here", first))
+
+
+def unknown_function(span: Span, name: str, where: str, known: Iterable[str]) -> Diagnostic:
+    names = list(known)
+    if name in names:  # written as a function, though it is none
+        return _error("MOA205", span, f"the {where} `{name}` takes nothing in parentheses", f"write `{name}`")
+    return _error("MOA205", span, f"`{name}` is no {where}", did_you_mean(name, names))
+
+
+def wrong_arguments(span: Span, name: str, due: str) -> Diagnostic:
+    return _error("MOA206", span, f"`{name}` takes {due}", f"write `{_CALLS.get(name, f'{name}(…)')}`")
+
+
+def env_elsewhere(span: Span) -> Diagnostic:
+    return _error(
+        "MOA207",
+        span,
+        "`env(…)` can stand only in a provider's settings",
+        "move it to the provider's `api_key` or `headers`",
+    )
+
+
+def not_a_choice(span: Span, name: str, choices: str) -> Diagnostic:
+    return _error(
+        "MOA208", span, f"`{name}` must be one of {choices}", "choose one of them, or add this value to the list"
+    )
+
+
+def unknown_measure(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    if name == "moderator":
+        return _error("MOA209", span, "`moderator` asks a model", f"name one: `{_CALLS[name]}`")
+    return _error("MOA209", span, f"a condition knows no `{name}`", did_you_mean(name, known))
+
+
+def not_a_condition(span: Span, found: str) -> Diagnostic:
+    if found.startswith("`moderator("):
+        return _error("MOA210", span, "`moderator(…)` is compared with nothing", "write it alone, or after `not`")
+    help = "compare it: `agreement >= 0.75`, `round >= 2`"
+    return _error("MOA210", span, f"a condition is due here, not {found}", help)
+
+
+def can_never_hold(span: Span, name: str, low: float, high: float) -> Diagnostic:
+    bounds = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never less than {low:g}"
+    due = f"a number between {low:g} and {high:g}" if high < math.inf else f"more than {low:g}"
+    message = f"this comes out the same in every run: `{name}` {bounds}"
+    return _error("MOA211", span, message, f"compare with {due}")
+
+
+def bad_pattern(span: Span, why: str) -> Diagnostic:
+    return _error("MOA212", span, f"the pattern can not be read: {why}", "use Python's syntax of regular expressions")
+
+
+def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
+    return _error("MOA213", span, f"{of} needs `{key}`", f"add `{key} = …`")
+
+
+def bad_schema(span: Span, why: str) -> Diagnostic:
+    return _error("MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form")
+
+
+# ---- MOA3xx: pipelines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def too_many(span: Span, what: str, count: int, active: int) -> Diagnostic:
+    """`what` is the sentence's beginning: "the judge can not keep", "a quorum can not wait for"."""
+    return _error("MOA301", span, f"{what} {count} of {active} responses", f"write {active} or fewer")
+
+
+def no_aggregate(span: Span, name: str) -> Diagnostic:
+    return _error("MOA302", span, f"pipeline `{name}` has no aggregate", "end it with `aggregate MODEL`")
+
+
+def stands_twice(span: Span, what: str, where: str, first: Span) -> Diagnostic:
+    return _error("MOA303", span, f"`{what}` stands twice in {where}", "keep one of them", Related("first here", first))
+
+
+def empty_layer(span: Span, name: str) -> Diagnostic:
+    return _error("MOA304", span, f"layer `{name}` proposes nothing", "add `propose MODEL, MODEL`")
+
+
+def roles_do_not_fit(span: Span, roles: int, agents: int) -> Diagnostic:
+    return _error(
+        "MOA305",
+        span,
+        f"{_count(roles, 'role')} for {_count(agents, 'agent')}",
+        f"deal out {_count(agents, 'role')}, or give one `role` to all of them",
+    )
+
+
+def keep_missing(span: Span) -> Diagnostic:
+    return _error("MOA306", span, "this judge chooses nothing", "say how many responses go on: `keep 2`")
+
+
+def name_taken(span: Span, what: str, name: str, first: Span) -> Diagnostic:
+    return _error(
+        "MOA307",
+        span,
+        f"two {what}s are called `{name}`",
+        "give one of them another name",
+        Related("the first", first),
+    )
+
+
+def when_on_first(span: Span) -> Diagnostic:
+    return _error(
+        "MOA308",
+        span,
+        "`when` can not stand on the first layer",
+        "its condition speaks of the layer before it; take it away",
+    )
+
+
+def needs_scores(span: Span, name: str) -> Diagnostic:
+    return _error("MOA309", span, f"`{name}` needs a judge that scores", "judge with `score(MODEL)`")
+
+
+def best_without_judge(span: Span) -> Diagnostic:
+    return _error(
+        "MOA310",
+        span,
+        "`best()` needs a judge that ranks",
+        "add a `judge` to the last layer, or aggregate with `vote()` or a model",
+    )
+
+
+def nothing_to_aggregate(span: Span, name: str) -> Diagnostic:
+    return _error(
+        "MOA321",
+        span,
+        f"`{name}()` has no responses to choose from",
+        "add a layer that proposes some, or aggregate with a model",
+    )
+
+
+def unknown_agent(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    return _error(
+        "MOA311", span, f"no agent of this layer or the one before it is called `{name}`", did_you_mean(name, known)
+    )
+
+
+def no_pipeline(span: Span) -> Diagnostic:
+    return _error("MOA312", span, "the file has no pipeline", "add `pipeline NAME { … aggregate MODEL }`")
+
+
+def several_pipelines(span: Span, names: Sequence[str], file: str) -> Diagnostic:
+    listed = ", ".join(f"`{name}`" for name in names)
+    return _error("MOA313", span, f"the file has several pipelines: {listed}", f"name one: `{file}:{names[0]}`")
+
+
+def unknown_recipient(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA314", span, f"the pipeline asks nobody called `{name}`", did_you_mean(name, known))
+
+
+def wrong_reply(span: Span, whom: str, due: str) -> Diagnostic:
+    return _error("MOA315", span, f"{whom} can not reply so", f"write {due}")
+
+
+def unknown_expectation(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA316", span, f"a run has no `{name}` to expect", did_you_mean(name, known))
+
+
+def no_prompt(span: Span) -> Diagnostic:
+    return _error("MOA317", span, "this test asks nothing", 'add `prompt "…"`')
+
+
+def pipeline_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
+    return _error(
+        "MOA318", span, "pipelines contain each other: " + " → ".join(chain), "take one of them out of the circle"
+    )
+
+
+def pipeline_block(span: Span) -> Diagnostic:
+    return _error(
+        "MOA319", span, "a pipeline takes no settings from outside", "put the settings on the models inside it"
+    )
+
+
+def run_too_large(span: Span, agents: int, most: int) -> Diagnostic:
+    return _error("MOA320", span, f"one round could start {agents:,} agents; {most:,} are the most", "use fewer agents")
+
+
+# ---- MOA4xx: templates
+
+
+def template_syntax(span: Span, message: str, help: str = "") -> Diagnostic:
+    return _error("MOA401", span, f"the template can not be read: {message}", help)
+
+
+def template_unknown(span: Span, name: str, where: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA402", span, f"a template for {where} is given no `{name}`", did_you_mean(name, known))
+
+
+def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA403", span, f"templates have no {kind} `{name}`", did_you_mean(name, known))
+
+
+# ---- MOA5xx: providers, models and prices
+
+
+def unknown_provider(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+    guess = did_you_mean(name, known)
+    help = (
+        guess if guess.startswith("did") else f'declare it: `provider {name} = openai {{ base_url = "https://…/v1" }}`'
+    )
+    return _error("MOA501", span, f"no provider is called `{name}`", help)
+
+
+def bad_model(span: Span) -> Diagnostic:
+    return _error(
+        "MOA502",
+        span,
+        "a model is written `provider/id`",
+        'such as "groq/llama-3.1-8b-instant" or "local/smollm2-135m"',
+    )
+
+
+def unknown_adapter(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
+    return _error("MOA503", span, f"no adapter is called `{name}`", did_you_mean(name, known))
+
+
+def no_base_url(span: Span, name: str) -> Diagnostic:
+    return _error("MOA504", span, f"provider `{name}` has no `base_url`", 'add `base_url = "https://host/v1"`')
+
+
+def bad_base_url(span: Span, why: str) -> Diagnostic:
+    return _error("MOA505", span, f"this is no base URL: {why}", 'write it like "https://host/v1"')
+
+
+def literal_key(span: Span) -> Diagnostic:
+    return _error(
+        "MOA506", span, "a key may not be written in a file", 'write `env("NAME")` and set that variable when you run'
+    )
+
+
+def fallback_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
+    return _error(
+        "MOA508", span, "fallbacks lead back: " + " → ".join(chain), "end the chain with a model that has no fallback"
+    )
+
+
+def no_price(span: Span, models: Sequence[str]) -> Diagnostic:
+    listed = ", ".join(f"`{model}`" for model in models)
+    help = "add `price = { input = $…, output = $… }`, per million tokens, to each of them"
+    return _error("MOA509", span, f"a budget in dollars needs the prices of {listed}", help)
+
+
+def key_in_clear(span: Span, url: str) -> Diagnostic:
+    return _error(
+        "MOA507",
+        span,
+        f"a key would travel unencrypted to {url}",
+        "use `https://`; plain `http://` with a key is for this machine alone",
+    )
+
+
+# ---- MOA9xx: advice
+
+
+def unused(span: Span, kind: str, name: str) -> Diagnostic:
+    return _advice("MOA901", span, f"the {kind} `{name}` is used nowhere", "take it away")
+
+
+def never_stops(span: Span) -> Diagnostic:
+    return _advice(
+        "MOA902", span, "this rule can never stop anything", "it is looked at in every round but the layer's last"
+    )
+
+
+def only_similarity(span: Span) -> Diagnostic:
+    return _advice(
+        "MOA903",
+        span,
+        "texts that are alike may still claim the opposite",
+        "compare final answers: say what they are with `answer`, and stop when `agreement >= 0.75`",
+    )
+
+
+def keeps_all(span: Span, agents: int) -> Diagnostic:
+    return _advice("MOA904", span, f"this judge keeps all {agents} responses", "keep fewer, or take the judge away")
+
+
+def not_locked(span: Span, name: str, file: str) -> Diagnostic:
+    return _advice(
+        "MOA905",
+        span,
+        f"the roles of `{name}` are in no lock yet",
+        f"run `smoadsl lock {file}` and commit what it writes",
+    )

@@ -1,0 +1,88 @@
+"""Settings, to list what each declaration and statement can be told, and of which type. A new setting is a row here."""
+
+from collections.abc import Mapping
+
+from smoadsl.language import rules
+from smoadsl.language.rules import Rule
+
+MOST_OUTPUT_TOKENS = 1_000_000
+MOST_ROUNDS = 100
+MOST_AGENTS = 1_000
+
+PROVIDER: Mapping[str, Rule] = {
+    "base_url": rules.text,
+    "api_key": rules.secret,
+    "headers": rules.headers,
+    "concurrency": rules.number(1, 10_000, whole=True),
+    "rate": rules.rate,
+    "tokens_rate": rules.rate,
+    "timeout": rules.duration,
+    "retries": rules.number(0, 10, whole=True),
+    "local": rules.boolean,
+}
+
+SAMPLING: Mapping[str, Rule] = {
+    "temperature": rules.number(0, 5),
+    "top_p": rules.number(0, 1),
+    "top_k": rules.number(0, 1_000_000, whole=True),
+    "min_p": rules.number(0, 1),
+    "frequency_penalty": rules.number(-2, 2),
+    "presence_penalty": rules.number(-2, 2),
+    "stop": rules.texts,
+    "seed": rules.number(0, 2**31 - 1, whole=True),
+    "reasoning": rules.one_of("none", "low", "medium", "high"),
+    "max_tokens": rules.number(1, MOST_OUTPUT_TOKENS, whole=True),
+    "extra": rules.anything,
+}
+
+_CALL: Mapping[str, Rule] = {
+    **SAMPLING,
+    "timeout": rules.duration,
+    "retries": rules.number(0, 10, whole=True),
+    "hedge": rules.later("hedge"),
+    "length": rules.later("length"),
+}
+
+MODEL: Mapping[str, Rule] = {
+    **_CALL,
+    "fallback": rules.names,
+    "price": rules.price,
+    "context": rules.later("context"),
+    "about": rules.text,
+}
+
+PROPOSE: Mapping[str, Rule] = {**_CALL, "template": rules.name}
+
+ROLES: Mapping[str, Rule] = {"dataset": rules.text, "task": rules.text, "template": rules.name}
+
+BUDGET: Mapping[str, Rule] = {
+    "usd": rules.money,
+    "tokens": rules.number(1, whole=True),
+    "calls": rules.number(1, whole=True),
+    "time": rules.duration,
+}
+
+JUDGE: Mapping[str, Rule] = {
+    **_CALL,
+    "criteria": rules.text,
+    "min_score": rules.number(1, 5),
+    "dedupe": rules.ratio_or_true(0.9),
+    "feedback": rules.boolean,
+    "shuffle": rules.boolean,
+    "otherwise": rules.one_of("consensus", "vote", "first", "random", "fail"),
+    "fuse": rules.boolean,
+    "template": rules.name,
+}
+
+AGGREGATE: Mapping[str, Rule] = {
+    **_CALL,
+    "template": rules.name,
+    "output": rules.as_written,
+    "stream": rules.boolean,
+    "otherwise": rules.one_of("best", "fail"),
+}
+
+
+def of_the_call(read: Mapping[str, object]) -> Mapping[str, object]:
+    """Of the settings in a block after propose, judge or aggregate, those that override the model's."""
+    return {key: value for key, value in read.items() if key in _CALL}

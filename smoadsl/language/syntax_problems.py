@@ -1,0 +1,193 @@
+"""Syntax problems, to hold the wording of what parsing says: one function for each code, as in `problems`."""
+
+import json
+import re
+import unicodedata
+
+from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
+from smoadsl.diagnostics.source import Span
+from smoadsl.diagnostics.suggest import closest
+
+KEYWORDS = frozenset(
+    "import param provider model role roles template pipeline layer repeat when propose as sees activate by quorum "
+    "after judge keep stop answer aggregate budget test for prompt input reply error expect in and or not true "
+    "false".split()
+)
+_DECLARATIONS = frozenset("IMPORT PARAM PROVIDER MODEL ROLE ROLES TEMPLATE PIPELINE TEST".split())
+_HOMES = {
+    **dict.fromkeys("import param provider model role roles template pipeline test".split(), "outside of any block"),
+    **dict.fromkeys("answer budget layer aggregate".split(), "in a pipeline"),
+    **dict.fromkeys("propose activate quorum judge stop".split(), "in a layer"),
+    **dict.fromkeys("prompt input reply expect".split(), "in a test"),
+    "repeat": "after the layer's name: `layer NAME repeat 2`",
+    "keep": "after a judge: `judge MODEL keep 2`",
+    "as": "after what is proposed: `propose MODEL as ROLE`",
+    "sees": "after what is proposed: `propose MODEL sees none`",
+    "when": "after a layer's name or `stop`",
+    "after": "after a quorum: `quorum 2 after 20s`",
+    "by": "after `activate 2`",
+}  # fmt: skip
+_SIGNS = {
+    "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`",
+    "EQUAL": "`=`", "COMMA": "`,`", "DOT": "`.`", "STAR": "`*`", "_NL": "the end of the line",
+    "NAME": "a name", "STRING": "a text", "TEXT": "a text", "INT": "a whole number", "FLOAT": "a number",
+    "DURATION": "a duration", "MONEY": "an amount of money", "RATE": "a rate", "OPERATOR": "a comparison",
+}  # fmt: skip
+_VALUES = frozenset("STRING TEXT INT FLOAT DURATION MONEY RATE TRUE FALSE LSQB LBRACE NAME".split())
+_MOST_SHOWN = 8
+_ELSEWHERE = {
+    "&": "write `and`", "|": "write `or`", "!": "write `not`", ";": "a statement ends at the end of its line",
+    ":": "settings are written `name = value`", "-": "names are joined by `_`, and there is no arithmetic",
+    "+": "there is no arithmetic", "%": "a share is written as a number: `0.75`", "`": 'texts stand in double quotes',
+    "/": "comments begin with `#`",
+}  # fmt: skip
+
+
+def _error(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, message, span, help, related)
+
+
+def _kind(terminal: str) -> str:
+    return _SIGNS.get(terminal) or f"`{terminal.lower()}`"
+
+
+def _expected(expected: frozenset[str]) -> str:
+    """What could stand in a place, in the author's words; empty where that is too much to list."""
+    words, shown = set(expected), []
+    if "NOT" in words and "LPAR" in words:
+        return "a condition"
+    if words >= _DECLARATIONS:
+        return "a declaration"
+    if {"BY", "STRING"} <= words:  # as the key of a setting every keyword is an ordinary word
+        shown, words = ["a setting"], words - {"NAME", "STRING", *(word.upper() for word in KEYWORDS)}
+    elif {"STRING", "INT", "MONEY", "LSQB"} <= words:
+        shown, words = ["a value"], words - _VALUES
+    elif "BY" in words and "NAME" in words:
+        shown, words = ["a name"], words - {"NAME", *(word.upper() for word in KEYWORDS)}
+    if {"LPAR", "DOT"} <= words:  # what would only make the name before it longer
+        words -= {"LPAR", "DOT"}
+    if {"_NL", "$END"} & words:
+        words = (words - {"$END"}) | {"_NL"}
+    listed = list(dict.fromkeys([*shown, *sorted(_kind(word) for word in words)]))
+    if not listed or len(listed) > _MOST_SHOWN:
+        return ""
+    return listed[0] if len(listed) == 1 else ", ".join(listed[:-1]) + " or " + listed[-1]
+
+
+def _quoted(text: str, most: int = 60) -> str:
+    """A text as it is written, where it is short enough to be copied."""
+    return json.dumps(text, ensure_ascii=False) if len(text) <= most else '"…"'
+
+
+# ---- words
+
+
+def unknown_character(span: Span) -> Diagnostic:
+    first = span.text[0]
+    code_point = f"U+{ord(first):04X} {unicodedata.name(first, '')}".rstrip()
+    shown = f"`{span.text}`" if span.text.isprintable() and len(span.text) <= 40 else code_point
+    if len(span.text) == 1 and not first.isascii() and shown != code_point:
+        shown += f" ({code_point})"
+    help = _ELSEWHERE.get(first, "")
+    if unicodedata.category(first) in ("Zs", "Cf"):
+        help = "it can not be seen: take it away, or put an ordinary space in its place"
+    elif first.isalpha() or unicodedata.combining(first):
+        help = "names are made of the letters a to z, digits and `_`; anything else belongs in a text"
+    return _error("MOA005", span, f"{shown} means nothing here", help)
+
+
+def bad_number(span: Span) -> Diagnostic:
+    written = span.text
+    help = "numbers are written `2`, `0.5`, `60_000`; durations `20s`; money `$0.05`; rates `600/min`"
+    if len(written) > 30:
+        help = "no number needs so many digits"
+    elif written.startswith("-") and not re.fullmatch(r"-[\d.]+", written):
+        help = "only numbers can be negative"
+    elif unit := re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)(sec|min|hour|hr|d|day|milli)[a-z]*", written):
+        amount, word = unit.groups()
+        short = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "milli": "ms"}.get(word)
+        help = f"write `{amount}{short}`" if short else f"write it in hours: `{24 * float(amount):g}h`"
+    elif re.fullmatch(r"\d[\d_.]*e[\d]{1,2}", written):
+        help = f"write it out: `{float(written):.15g}`" if float(written) < 1e15 else "write it out"
+    return _error("MOA006", span, f"`{written[:40]}` is no number, duration, amount or rate", help)
+
+
+def unterminated(span: Span, block: bool) -> Diagnostic:
+    quotes = '"""' if block else '"'
+    return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`")
+
+
+def single_quotes(span: Span, text: str) -> Diagnostic:
+    return _error("MOA017", span, "texts stand in double quotes", f"write {_quoted(text)}")
+
+
+def bad_escape(span: Span) -> Diagnostic:
+    if span.text.startswith(r"\u") and len(span.text) == 6:
+        return _error("MOA008", span, f"`{span.text}` is half of a character", "write the character itself")
+    help = 'a backslash is written `\\\\`; a text block in `"""` takes backslashes as they stand'
+    return _error("MOA008", span, f"`{span.text}` is no escape", help)
+
+
+def turns_reading(span: Span, in_text: bool) -> Diagnostic:
+    """A character that makes what follows look as if it stood elsewhere: a warning in a text, an error in a comment."""
+    severity, where = (Severity.ADVICE, "text") if in_text else (Severity.ERROR, "comment")
+    shown = " ".join(f"U+{ord(c):04X}" for c in span.text[:8])
+    message = f"this {where} hides characters that turn the reading order: {shown}"
+    return Diagnostic("MOA018", severity, message, span, "take them away: the file then reads as it is")
+
+
+# ---- where words stand
+
+
+def unexpected(span: Span, found: str, expected: frozenset[str], before: str) -> Diagnostic:
+    """A word where another was due; `before` is what kind of word precedes it."""
+    word = span.text
+    due = _expected(expected)
+    shown = f"`{word}`" if len(word) <= 40 and "\n" not in word else _kind(found)
+    message = f"{shown} can not stand here" + (f": expected {due}" if due else "")
+    return _error("MOA009", span, message, _help(word, found, expected, before))
+
+
+def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
+    if found == "EQUAL" and before in _DECLARATIONS:
+        return f"give it a name: `{before.lower()} NAME = …`"
+    if found == "EQUAL" and "OPERATOR" in expected:
+        return "two values are compared by `==`"
+    if found == "EQUAL":
+        return "statements begin with a keyword and have no `=`; only settings and declarations have one"
+    if found == "OPERATOR" and "EQUAL" in expected:
+        return "write `=`"
+    if found == "DOT" and "FLOAT" in expected:
+        return "a number begins with a digit: `0.5`"
+    if found == "STRING" and "NAME" in expected and "STRING" not in expected:
+        return "write a declared name here, without quotes"
+    if found == "NAME":
+        guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
+        return f"did you mean `{guess}`?" if guess else ""
+    return f"`{word}` stands {_HOMES[word]}" if word in _HOMES else ""
+
+
+def keyword_as_name(span: Span) -> Diagnostic:
+    word = span.text
+    return _error("MOA010", span, f"`{word}` is a word of the language and can not be a name", f"call it `{word}_1`")
+
+
+def unexpected_end(span: Span, expected: frozenset[str]) -> Diagnostic:
+    due = _expected(expected)
+    help = "write `{` at the end of this line" if due == "`{`" else ""
+    return _error("MOA011", span, "the line ends too early" + (f": expected {due}" if due else ""), help)
+
+
+def never_opened(span: Span) -> Diagnostic:
+    return _error("MOA012", span, f"this `{span.text}` closes nothing", "take it away, or open what it should close")
+
+
+def never_closed(span: Span) -> Diagnostic:
+    closing = {"{": "}", "(": ")", "[": "]"}[span.text]
+    return _error("MOA013", span, f"this `{span.text}` is never closed", f"close it with `{closing}`")
+
+
+def wrong_bracket(span: Span, opener: Span, due: str) -> Diagnostic:
+    return _error(
+        "MOA014", span, f"`{span.text}` closes `{opener.text}`", f"write `{due}`", Related("opened here", opener)
+    )

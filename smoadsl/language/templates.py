@@ -1,0 +1,160 @@
+"""Templates, to check an author's Jinja where it is written, without compiling or rendering any of it."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import nodes as jinja
+
+from smoadsl.builtins.prompts import FILTERS, PLACES, Place
+from smoadsl.diagnostics.diagnostic import Diagnostic
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import checked, problems
+
+_TESTS = (
+    "defined undefined none string number sequence mapping odd even eq ne lt le gt ge in true false equalto lessthan "
+    "greaterthan divisibleby"
+).split()
+_TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset")
+_FORBIDDEN = (jinja.Import, jinja.FromImport, jinja.Include, jinja.Extends, jinja.Block, jinja.Macro, jinja.CallBlock)
+_MOST_LOOPS, _MOST_NESTING, _MOST_BRANCHES = 16, 48, 200  # what is compiled must stay within Python's own limits
+_EXPRESSION = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
+_TAG = re.compile(r"\{%[-+]?\s*(end)?(if|for|set(?=\s*\w*\s*[-+]?%))\b")
+
+
+def check_template(template: checked.Template, place: Place | None) -> Iterator[Diagnostic]:
+    """What is wrong with a template: its form and, where a place is named, the names that it is not given there."""
+    try:
+        environment = Environment()
+        deep = _deep_brackets(environment, template.text)
+        tree = environment.parse(template.text if deep is None else "")
+    except TemplateSyntaxError as error:
+        yield _syntax(template, error.lineno, error.message or "syntax error")
+        return
+    deep = deep or _deep_blocks(tree)
+    if deep is not None:
+        yield problems.template_syntax(_line(template, deep), "this is nested too deeply", "set its parts apart")
+        return
+    for node in tree.find_all(jinja.Node):
+        if isinstance(node, jinja.Filter) and node.name not in FILTERS:
+            yield problems.template_filter(_word(template, node.lineno, node.name), "filter", node.name, FILTERS)
+        elif isinstance(node, jinja.Test) and node.name not in _TESTS:
+            yield problems.template_filter(_word(template, node.lineno, node.name), "test", node.name, _TESTS)
+        elif isinstance(node, _FORBIDDEN):
+            name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
+            yield problems.template_filter(_line(template, node.lineno), "tag", name, ("for", "if", "set"))
+    if place is not None:
+        known = PLACES[place]
+        for name, line in dict.fromkeys(_free_names(tree, {*known, "range"})):
+            yield problems.template_unknown(_word(template, line, name), name, place, known)
+
+
+def _syntax(template: checked.Template, line: int, message: str) -> Diagnostic:
+    """Jinja's complaint in our words."""
+    if unknown := re.match(r"Encountered unknown tag '(\w+)'", message):
+        return problems.template_filter(_word(template, line, unknown[1]), "tag", unknown[1], _TAGS)
+    if unclosed := re.search(r"innermost block that needs to be closed is '(\w+)'", message):
+        opened = [tag for tag in _unclosed(template.text) if tag[2] == unclosed[1]]
+        line = template.text.count("\n", 0, opened[-1].start()) + 1 if opened else line
+        help = f"close it with `{{% end{unclosed[1]} %}}`"
+        return problems.template_syntax(_line(template, line), f"`{{% {unclosed[1]} %}}` is never closed", help)
+    plain = message[:1].lower() + message[1:].rstrip(".")
+    plain = re.sub(r"'([^']*)'", r"`\1`", plain).replace("`end of print statement`", "`}}`")
+    help = "an expression ends with `}}`, a tag with `%}`" if "unexpected" in plain or "expected token" in plain else ""
+    return problems.template_syntax(_line(template, line), plain, help)
+
+
+def _unclosed(text: str) -> list[re.Match[str]]:
+    """The tags that are still open at the end of a text."""
+    open_: list[re.Match[str]] = []
+    for tag in _TAG.finditer(text):
+        if not tag[1]:
+            open_.append(tag)
+        elif open_ and open_[-1][2] == tag[2]:
+            open_.pop()
+    return open_
+
+
+def _deep_brackets(environment: Environment, text: str) -> int | None:
+    """The line at which brackets, negations or tags are deeper than Jinja's own recursion should be trusted with."""
+    depth = signs = blocks = 0
+    before = ""
+    for line, kind, value in environment.lex(text):
+        if kind == "whitespace":
+            continue
+        if kind in ("block_begin", "variable_begin"):
+            depth = signs = 0
+        elif kind == "operator" and value in "([{":
+            depth += 1
+        elif kind == "operator" and value in ")]}":
+            depth -= 1
+        elif before == "block_begin" and value in ("if", "for", "endif", "endfor"):
+            blocks += -1 if value.startswith("end") else 1
+        signs, before = signs + 1 if value in ("not", "-", "+") else 0, kind
+        if max(depth, signs) > _MOST_NESTING // 2 or blocks > 4 * _MOST_NESTING:
+            return line
+    return None
+
+
+def _deep_blocks(tree: jinja.Template) -> int | None:
+    """The line at which the tree is deeper than Python could compile it."""
+    waiting: list[tuple[jinja.Node, int, int]] = [(tree, 0, 0)]
+    while waiting:
+        node, depth, loops = waiting.pop()
+        loops += isinstance(node, jinja.For)
+        branches = len(node.elif_) if isinstance(node, jinja.If) else 0
+        if depth > _MOST_NESTING or loops > _MOST_LOOPS or branches > _MOST_BRANCHES:
+            return node.lineno or 1
+        waiting += [(child, depth + 1, loops) for child in node.iter_child_nodes()]
+    return None
+
+
+def _free_names(node: jinja.Node, given: set[str]) -> Iterator[tuple[str, int]]:
+    """Names that a template reads and nothing gives it, each where it is read. What is set goes into `given`; what a
+    loop sets stays inside it, and what one branch sets may be read after all."""
+    match node:
+        case jinja.Name():
+            if node.ctx != "load":
+                given.add(node.name)
+            elif node.name not in given:
+                yield node.name, node.lineno
+        case jinja.For():
+            yield from _free_names(node.iter, given)
+            inside = {*given, "loop", *(name.name for name in [*_names(node.target)])}
+            for part in [*([node.test] if node.test else []), *node.body]:
+                yield from _free_names(part, inside)
+            for part in node.else_:
+                yield from _free_names(part, set(given))
+        case jinja.Assign():
+            yield from _free_names(node.node, given)
+            yield from _free_names(node.target, given)
+        case jinja.AssignBlock():
+            for part in node.body:
+                yield from _free_names(part, set(given))
+            yield from _free_names(node.target, given)
+        case _:
+            for part in node.iter_child_nodes():
+                yield from _free_names(part, given)
+
+
+def _names(target: jinja.Node) -> Iterable[jinja.Name]:
+    return [target] if isinstance(target, jinja.Name) else target.find_all(jinja.Name)
+
+
+def _line(template: checked.Template, number: int) -> Span:
+    source = template.span.source
+    if not 1 <= number <= len(template.lines):
+        return template.span
+    start = template.lines[number - 1]
+    length = len(source.line(source.place(start)[0])) - source.place(start)[1] + 1
+    return Span(source, start, max(start + 1, min(start + length, template.span.end)))
+
+
+def _word(template: checked.Template, number: int, word: str) -> Span:
+    """Where a word stands in a line: in a tag or an expression, and not as another's attribute, if it can be told."""
+    line = _line(template, number)
+    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}\b")
+    for expression in _EXPRESSION.finditer(line.text):
+        if found := pattern.search(line.text, *expression.span()):
+            return Span(line.source, line.start + found.start(), line.start + found.end())
+    return line

@@ -1,0 +1,197 @@
+"""Executor, to carry out a plan for one conversation: layer by layer, round by round, then the aggregate.
+
+It never prints and never yields: everything that happens is handed to `emit` as an event.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import assert_never
+
+from smoadsl.adapters.base import Fault, Message
+from smoadsl.builtins.answers import read_answer
+from smoadsl.calls.budget import Budget
+from smoadsl.calls.caller import Caller
+from smoadsl.plan.plan import Agent, Call, Layer, Pipeline, Plan, Stop
+from smoadsl.runtime import events
+from smoadsl.runtime.answering import Answering, WentOn
+from smoadsl.runtime.aside import Aside, time_for_the_aggregate_s
+from smoadsl.runtime.asker import Asker, Emit, Place
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.render import RenderError
+from smoadsl.runtime.rounds import AgentFailed, RoundFailed, Team, activate, propose
+from smoadsl.runtime.seeds import seed_for
+from smoadsl.runtime.select import NoVerdict, Round, Selection, Selector
+from smoadsl.runtime.stopping import Standing, decide, first_that_holds
+from smoadsl.runtime.views import seen_by
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run came to. `value` is the final answer that the pipeline's `answer` reads; `degraded` says what did not
+    go as written, and is empty for a run that did."""
+
+    text: str
+    value: str | None
+    degraded: tuple[str, ...]
+    totals: events.Totals
+
+
+class RunError(Exception):
+    """A run that has no answer; the message is one sentence that says why."""
+
+
+async def execute(plan: Plan, conversation: Conversation, caller: Caller, emit: Emit, seed: int = 0) -> Answer:
+    """Run the plan. Raises `RunError` when there is no answer; what was paid for by then has been emitted."""
+    degraded: list[str] = []
+
+    def hear(event: events.Event) -> None:
+        if isinstance(event, events.Degraded):
+            degraded.append(event.why)
+        emit(event)
+
+    mixed = f"{seed}\x00{conversation.prompt}"
+    asker = Asker(caller, hear, mixed)
+    asker.tell(events.RunStarted, plan=plan, messages=conversation.messages, input=dict(conversation.input), seed=seed)
+    try:
+        text = await _Execution(plan, plan.pipeline, conversation, asker, mixed).text()
+    except (RoundFailed, NoVerdict, RenderError) as error:
+        asker.tell(events.RunFailed, message=str(error), totals=asker.totals)
+        raise RunError(str(error)) from error
+    except asyncio.CancelledError:
+        asker.tell(events.RunFailed, message="interrupted", totals=asker.totals)
+        raise
+    answer = Answer(text, read_answer(plan.pipeline.answer, text), tuple(degraded), asker.totals)
+    asker.tell(events.RunFinished, text=text, value=answer.value, degraded=answer.degraded, totals=answer.totals)
+    return answer
+
+
+class _Execution:
+    """One pipeline of a run. `_went_on` is what went on from the last round, `_standing` what is known of it. A pipeline
+    that is an agent begins with what the agent sees, and its layers are shown behind its name."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        pipeline: Pipeline,
+        conversation: Conversation,
+        asker: Asker,
+        seed: str,
+        inside: str = "",
+        seen: Sequence[Response] = (),
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        budget = Budget(pipeline.budget, asker.budget, now, time_for_the_aggregate_s(pipeline))
+        self._plan = plan
+        self._pipeline = pipeline
+        self._conversation = conversation
+        self._asker = asker.within(budget)
+        self._seed = seed
+        self._inside = inside
+        self._prompts = Prompts(plan.templates, conversation)
+        self._selector = Selector(self._asker, self._prompts, by_claim=pipeline.answer.kind != "text")
+        self._answering = Answering(self._asker, self._prompts, inside)
+        self._aside = Aside(pipeline, budget, self._prompts)
+        self._went_on = WentOn(tuple(seen), votes=tuple(seen))
+        self._standing = Standing("", 0)
+
+    async def text(self) -> str:
+        """The pipeline's answer."""
+        self._aside.begin(self._went_on.kept)
+        await self._layers()
+        return await self._answering.answer(
+            self._pipeline.aggregate, self._went_on, self._standing.layer, self._standing.number
+        )
+
+    # ---- layers and rounds
+
+    async def _layers(self) -> None:
+        layers = self._pipeline.layers
+        for index, layer in enumerate(layers):
+            shown_as = self._inside + layer.name
+            values: events.Values = {}
+            if layer.when is not None:
+                enters = await decide(layer.when, self._standing, self._asker, self._prompts)
+                values = self._standing.values(layer.when)
+                if not enters:
+                    self._asker.tell(events.LayerSkipped, layer=shown_as, values=values)
+                    continue
+            if await self._layer(index, shown_as, values):
+                return
+
+    async def _layer(self, index: int, shown_as: str, values: events.Values) -> bool:
+        """Run the rounds of a layer; true when the whole pipeline should go to its aggregate."""
+        layer = self._pipeline.layers[index]
+        team = await activate(layer, shown_as, self._asker, self._prompts, self._chance(shown_as, 0), values)
+        for number in range(1, layer.rounds + 1):
+            if spent := self._asker.spent:
+                return self._go_on_with_less(shown_as, number, f"{spent}; the aggregate works with what went on before")
+            self._aside.round(index, number, team.names, self._went_on.kept)
+            try:
+                responses = await propose(team, number, partial(self._respond, team, number), self._asker)
+            except RoundFailed as failed:
+                if not self._standing.number and not self._asker.spent:
+                    raise  # not one round of this pipeline has come to its end
+                why = f"{failed}; the aggregate works with what went into that round"
+                return self._go_on_with_less(shown_as, number, why)
+            stop = await self._after(layer, shown_as, number, responses, index + 1 < len(self._pipeline.layers))
+            if stop is not None:
+                return stop.whole_pipeline
+        return False
+
+    def _go_on_with_less(self, shown_as: str, number: int, why: str) -> bool:
+        self._asker.tell(events.Degraded, layer=shown_as, round=number, why=why)
+        return True
+
+    async def _respond(self, team: Team, number: int, agent: Agent) -> Response:
+        references, own = seen_by(agent, team.names, self._went_on.kept)
+        try:
+            match agent.does:
+                case Call() as call:
+                    messages = self._prompts.propose(agent, references, own, team.shown_as, number)
+                    place = Place("propose", self._inside + agent.name, team.shown_as, number)
+                    text = (await self._asker.ask(place, call, messages))[1].text
+                case Pipeline() as inner:
+                    seen = [r for r in self._went_on.kept if r is own or r in references]
+                    inside = f"{self._inside}{agent.name}/"
+                    asked = self._with_role(agent.role)
+                    text = await _Execution(self._plan, inner, asked, self._asker, self._seed, inside, seen).text()
+                case _:
+                    assert_never(agent.does)
+        except (Fault, RoundFailed, NoVerdict) as failed:
+            raise AgentFailed(str(failed)) from failed
+        response = Response(agent.name, text, read_answer(self._pipeline.answer, text))
+        self._aside.arrived(response)
+        return response
+
+    def _with_role(self, role: str) -> Conversation:
+        """The conversation as a pipeline that is an agent gets it: its role joins the caller's system prompt."""
+        if not role:
+            return self._conversation
+        system = "\n\n".join(part for part in (self._conversation.system, role) if part)
+        return Conversation((Message("system", system), *self._conversation.turns), self._conversation.input)
+
+    async def _after(
+        self, layer: Layer, shown_as: str, number: int, responses: tuple[Response, ...], follows: bool
+    ) -> Stop | None:
+        """Judge a round, let what is kept go on, and find the stop rule that holds."""
+        stops = [stop for stop in layer.stops if number < layer.rounds or (stop.whole_pipeline and follows)]
+        standing = Standing.before_judging(shown_as, number, responses)
+        selection = Selection(responses, (), responses)
+        if layer.judge is not None:
+            asked = standing.asks_judge(layer.judge, stops)
+            at = Round(shown_as, number, layer.rounds, self._chance(shown_as, number))
+            selection = await self._selector.select(layer.judge, responses, at, asked is not None)
+            if asked is not None and selection.stop is not None:
+                standing.said[asked] = selection.stop
+                standing.reason = selection.reason
+        standing.after_judging(selection, self._went_on.kept)
+        self._went_on = WentOn(selection.kept, selection.ranking, selection.votes)
+        self._standing = standing
+        return await first_that_holds(stops, standing, self._asker, self._prompts)
+
+    def _chance(self, layer: str, number: int) -> str:
+        """The chance of one round: drawn from the run's seed, the prompt and the place."""
+        return str(seed_for(self._seed, layer, number))

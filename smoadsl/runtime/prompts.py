@@ -1,0 +1,112 @@
+"""Prompts, to write the messages of each call: what an agent, a judge, a moderator and the aggregate are sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smoadsl.adapters.base import Message
+from smoadsl.plan.plan import Agent, Call, Judge
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.render import render
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What one agent answered in a round. `value` is its final answer, None where it has none that can be read."""
+
+    agent: str
+    text: str
+    value: str | None
+    score: float | None = None
+    feedback: str = ""
+
+    def data(self) -> dict[str, Any]:
+        return {"text": self.text, "agent": self.agent, "score": self.score, "feedback": self.feedback}
+
+
+class InRound(Protocol):
+    """Where a judge stands: what its template is told of the round."""
+
+    @property
+    def layer(self) -> str: ...
+
+    @property
+    def number(self) -> int: ...
+
+
+class Prompts:
+    """Writes messages for one conversation, from a plan's templates."""
+
+    def __init__(self, templates: Mapping[str, str], conversation: Conversation) -> None:
+        self._templates = templates
+        self._conversation = conversation
+        self._shared: dict[str, Any] = {
+            "prompt": conversation.prompt,
+            "messages": [{"role": m.role, "content": m.content} for m in conversation.turns],
+            "input": dict(conversation.input),
+        }
+
+    def propose(
+        self, agent: Agent, references: Sequence[Response], own: Response | None, layer: str, round_: int
+    ) -> tuple[Message, ...]:
+        values = {"role": agent.role, "layer": layer, "round": round_, "agent": agent.name}
+        assert isinstance(agent.does, Call)  # a pipeline that is an agent writes its own messages
+        return self._to_agent(agent.does, agent.role, references, own, values)
+
+    def aggregate(self, call: Call, references: Sequence[Response], layer: str, round_: int) -> tuple[Message, ...]:
+        values = {"role": "", "layer": layer, "round": round_, "agent": "aggregate"}
+        return self._to_agent(call, "", references, None, values)
+
+    def _to_agent(
+        self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
+    ) -> tuple[Message, ...]:
+        """One system message (the caller's, the role, the template), then the conversation. The built-in templates
+        speak only of references, so without any they are left out; an author's template always has its say."""
+        parts = [self._conversation.system, role]
+        if references or own or not call.built_in:
+            data = {"references": [r.data() for r in references], "own": own.data() if own else None}
+            parts.append(self._render(call.template, {**values, **data}))
+        system = "\n\n".join(part for part in parts if part)
+        head = (Message("system", system),) if system else ()
+        return (*head, *self._conversation.turns)
+
+    def judge(
+        self,
+        call: Call,
+        judge: Judge,
+        labelled: Mapping[str, Response],
+        keep: int,
+        at: "InRound",
+        moderate: bool,
+        feedback: bool,
+    ) -> tuple[Message, ...]:
+        values = {
+            "responses": _anonymous(labelled),
+            "criteria": judge.criteria,
+            "k": keep,
+            "moderate": moderate,
+            "feedback": feedback,
+            "layer": at.layer,
+            "round": at.number,
+        }
+        return (Message("user", self._render(call.template, values)),)
+
+    def moderator(self, call: Call, labelled: Mapping[str, Response], layer: str, round_: int) -> tuple[Message, ...]:
+        values = {"responses": _anonymous(labelled), "layer": layer, "round": round_}
+        return (Message("user", self._render(call.template, values)),)
+
+    def router(self, call: Call, agents: Sequence[Mapping[str, str]], keep: int) -> tuple[Message, ...]:
+        return (Message("user", self._render(call.template, {"agents": list(agents), "k": keep})),)
+
+    def repair(self, asked: Sequence[Message], reply: str, fault: str) -> tuple[Message, ...]:
+        """The same question once more, with what was wrong with the reply."""
+        again = self._render("built-in repair", {"fault": fault})
+        return (*asked, Message("assistant", reply), Message("user", again))
+
+    def _render(self, template: str, values: Mapping[str, Any]) -> str:
+        return render(self._templates[template], template, {**self._shared, **values})
+
+
+def _anonymous(labelled: Mapping[str, Response]) -> list[dict[str, Any]]:
+    """Responses under neutral ids: whose they are is not told."""
+    return [{**response.data(), "agent": label} for label, response in labelled.items()]

@@ -1,0 +1,57 @@
+"""Render, to fill templates in a sandbox: only plain values reach them, and what they write has a limit.
+
+Proposals are data. They are set between markers with a mark that none of them contains, so that no proposal can pose as
+another, as the conversation or as an instruction.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+
+from smoadsl.runtime.sandbox import MOST_CHARACTERS, Fuel, Refused, compiled
+
+
+class RenderError(Exception):
+    """A template that could not be filled; the message is one sentence for its author."""
+
+
+def fenced(pieces: Sequence[Mapping[str, Any]]) -> str:
+    """Texts between markers that carry a mark which occurs in none of them, named by role or agent."""
+    texts = [str(piece["content"] if "content" in piece else piece["text"]) for piece in pieces]
+    names = [str(piece.get("role") or piece.get("agent") or "response") for piece in pieces]
+    mark = _mark(texts)
+    return "\n\n".join(
+        f"<<< {name} [{mark}]\n{text}\n>>> end of {name} [{mark}]" for name, text in zip(names, texts, strict=True)
+    )
+
+
+def _mark(texts: Sequence[str]) -> str:
+    """Drawn from all the texts, so that it is the same in a replay and no single author can know it beforehand."""
+    seed = "\x00".join(texts).encode("utf-8", "surrogatepass")
+    for attempt in range(1000):
+        mark = hashlib.sha256(b"%d\x00%s" % (attempt, seed)).hexdigest()[:10]
+        if not any(mark in text for text in texts):
+            return mark
+    raise RenderError("no mark could be found that the responses do not contain")
+
+
+def render(text: str, name: str, values: Mapping[str, Any]) -> str:
+    """The template filled with plain JSON values, without white space at its ends. Raises `RenderError`."""
+    pieces: list[str] = []
+    size = 0
+    try:
+        for piece in compiled(text, _FILTERS).generate({**values, "_tick": Fuel().tick}):
+            size += len(piece)
+            if size > MOST_CHARACTERS:
+                raise Refused(f"it writes more than {MOST_CHARACTERS:,} characters")
+            pieces.append(piece)
+    except _RENDERING as error:
+        raise RenderError(f"template {name} can not be filled: {error}") from error
+    return "".join(pieces).strip()
+
+
+_FILTERS = (("fenced", fenced),)
+_RENDERING = (Refused, TemplateError, RecursionError, SyntaxError, ArithmeticError, LookupError, TypeError, ValueError,
+              AttributeError)  # fmt: skip

@@ -1,0 +1,133 @@
+"""Rounds, to have the agents of a layer answer: all at once, some of them left idle, the slow ones left behind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from smoadsl.builtins.judges import shuffled
+from smoadsl.builtins.verdicts import Question
+from smoadsl.plan.plan import Activate, Agent, Call, Layer
+from smoadsl.runtime import events
+from smoadsl.runtime.asker import Asker, Place
+from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.verdicts import ask_verdict
+
+
+class AgentFailed(Exception):
+    """An agent without a response, after its retries; the message says why."""
+
+
+class RoundFailed(Exception):
+    """A round without enough responses; the message says who failed, and how."""
+
+
+Respond = Callable[[Agent], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The agents of a layer that run, in declared order. `values` are those by which its `when` let it run."""
+
+    layer: Layer
+    shown_as: str  # the layer's name, behind those of the agents that it is inside of
+    agents: tuple[Agent, ...]
+    values: events.Values
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(agent.name for agent in self.agents)
+
+
+async def activate(
+    layer: Layer, shown_as: str, asker: Asker, prompts: Prompts, seed: str, values: events.Values
+) -> Team:
+    """The agents that run for this prompt: all, or those that the layer's gate chooses."""
+    gate = layer.activate
+    if gate is None or gate.count >= len(layer.agents):
+        return Team(layer, shown_as, layer.agents, values)
+    names = [agent.name for agent in layer.agents]
+    by, reason = "random()", ""
+    if gate.router is None:
+        order = shuffled(len(names), f"activate {seed if gate.seed is None else gate.seed}")
+        chosen = {names[place] for place in order[: gate.count]}
+    else:
+        by = gate.router.model
+        chosen, reason = await _routed(gate, gate.router, layer, shown_as, asker, prompts)
+    team = Team(layer, shown_as, tuple(agent for agent in layer.agents if agent.name in chosen), values)
+    idle = tuple(name for name in names if name not in chosen)
+    asker.tell(events.Activated, layer=shown_as, by=by, agents=team.names, idle=idle, reason=reason)
+    return team
+
+
+async def _routed(
+    gate: Activate, router: Call, layer: Layer, shown_as: str, asker: Asker, prompts: Prompts
+) -> tuple[set[str], str]:
+    names = [agent.name for agent in layer.agents]
+    told = [{"name": agent.name, "about": agent.about} for agent in layer.agents]
+    messages = prompts.router(router, told, gate.count)
+    place = Place("router", "router", shown_as, 0, labels={name: name for name in names})
+    question = Question("rank", tuple(names), gate.count)
+    verdict = await ask_verdict(asker, prompts, place, router, messages, question)
+    if verdict is not None:
+        return set(verdict.best), verdict.reason
+    why = f"the router {router.model} gave no choice that can be read; the first {gate.count} agents run"
+    asker.tell(events.Degraded, layer=shown_as, round=0, why=why)
+    return set(names[: gate.count]), ""
+
+
+async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tuple[Response, ...]:
+    """The responses of a round in declared order, whatever order they came in. Raises `RoundFailed`."""
+    values = dict(team.values) if number == 1 else {}
+    asker.tell(events.RoundStarted, layer=team.shown_as, round=number, agents=team.names, values=values)
+    tasks = [asyncio.ensure_future(respond(agent)) for agent in team.agents]
+    try:
+        await _enough(team, tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    failures = _failures(team, tasks)
+    answered = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
+    if len(answered) < _needed(team):
+        raise RoundFailed(f"layer {team.shown_as}, round {number}: {'; '.join(failures)}")
+    if len(answered) < len(tasks):
+        late = [name for name, task in zip(team.names, tasks, strict=True) if task.cancelled()]
+        failures += [f"{', '.join(late)} did not answer in time"] if late else []
+        why = f"{len(answered)} of {len(tasks)} agents answered: {'; '.join(failures)}"
+        asker.tell(events.Degraded, layer=team.shown_as, round=number, why=why)
+    return tuple(answered)
+
+
+def _needed(team: Team) -> int:
+    quorum = team.layer.quorum
+    return min(quorum.count, len(team.agents)) if quorum else len(team.agents)
+
+
+async def _enough(team: Team, tasks: Sequence[asyncio.Future[Response]]) -> None:
+    """Wait until the quorum is met and its time has passed, until it can not be met, or until all are done."""
+    loop = asyncio.get_running_loop()
+    quorum = team.layer.quorum
+    until = loop.time() + (quorum.after_s if quorum else 0.0)
+    pending = set(tasks)
+    while pending:
+        done = [task for task in tasks if task.done()]
+        failed = sum(task.exception() is not None for task in done)
+        if len(tasks) - failed < _needed(team):
+            return
+        met = quorum is not None and len(done) - failed >= _needed(team)
+        if met and loop.time() >= until:
+            return
+        timeout = until - loop.time() if met else None
+        _, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _failures(team: Team, tasks: Sequence[asyncio.Future[Response]]) -> list[str]:
+    """Who failed and how; what is no failure of an agent but of ours is raised."""
+    failures = []
+    for name, task in zip(team.names, tasks, strict=True):
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, AgentFailed):
+            failures.append(f"{name} failed: {error}")
+        elif error is not None:
+            raise error
+    return failures

@@ -1,0 +1,169 @@
+"""Select, to put the judges to work: who is asked, what is made of the verdict, and who decides without one."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+
+from smoadsl.builtins import judges, measures
+from smoadsl.builtins.verdicts import Question, Verdict, labels_for
+from smoadsl.plan.plan import FreeJudge, Judge, ModelJudge
+from smoadsl.runtime import events
+from smoadsl.runtime.asker import Asker, Place
+from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.verdicts import ask_verdict, tell_no_word
+
+
+class NoVerdict(Exception):
+    """A judge whose `otherwise` is `fail` gave no verdict; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What goes on, in declared order, with scores and remarks; all responses best first; and the moderator's word.
+    `votes` are counted by `vote()`: what goes on, and what only did not because it repeats it."""
+
+    kept: tuple[Response, ...]
+    ranking: tuple[Response, ...]
+    votes: tuple[Response, ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
+    stop: bool | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The place of a selection: its layer, which round of how many, and the chance that belongs to it."""
+
+    layer: str
+    number: int
+    rounds: int
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How responses were ranked: their places best first, how many may go on, and who says so."""
+
+    places: Sequence[int]
+    keep: int
+    by: str
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+class Selector:
+    """Puts the judges of a pipeline to work. `by_claim`: its `answer` is read out of the responses, not all of them."""
+
+    def __init__(self, asker: Asker, prompts: Prompts, by_claim: bool) -> None:
+        self._asker = asker
+        self._prompts = prompts
+        self._by_claim = by_claim
+
+    async def select(self, judge: Judge, responses: Sequence[Response], at: Round, moderate: bool) -> Selection:
+        """The judge's choice among the responses of a round. `moderate`: a fused judge is asked the stop question too,
+        if it is asked at all. Raises `NoVerdict` when nobody may decide in its place."""
+        keep = len(responses) if judge.keep is None else min(judge.keep, len(responses))
+        spared = self._spared(judge, responses, keep, at)
+        if spared:
+            return self._settle(judge, responses, at, _Order(range(len(responses)), keep, spared))
+        match judge.by:
+            case FreeJudge() as free:
+                seed = at.seed if free.seed is None else str(free.seed)
+                return self._settle(judge, responses, at, self._free(free.kind, f"{free.kind}()", responses, keep, seed))
+            case ModelJudge(kind="pairwise") as by:
+                order = await self._pairwise(judge, by, responses, keep, at)
+            case ModelJudge() as by:
+                order = await self._listwise(judge, by, responses, keep, at, moderate)
+            case _:
+                assert_never(judge.by)
+        if order is not None:
+            return self._settle(judge, responses, at, order)
+        selection = self._settle(judge, responses, at, self._otherwise(judge, by, responses, keep, at))
+        if not moderate:
+            return selection
+        tell_no_word(self._asker, by.call, at.layer, at.number)  # it was asked in the same call
+        return replace(selection, stop=False)
+
+    def _spared(self, judge: Judge, responses: Sequence[Response], keep: int, at: Round) -> str:
+        """Why nobody needs to be asked; empty when somebody must."""
+        if isinstance(judge.by, FreeJudge) and judge.by.kind == "cluster":
+            return ""  # it drops outliers even where all might go on
+        if isinstance(judge.by, ModelJudge) and judge.read_in(at.number, at.rounds):
+            return ""
+        if len(responses) <= keep:
+            return "nobody: all go on"
+        return "nobody: all answers are equal" if all_equal(responses) else ""
+
+    async def _listwise(
+        self, judge: Judge, by: ModelJudge, responses: Sequence[Response], keep: int, at: Round, moderate: bool
+    ) -> _Order | None:
+        """One verdict on all responses, under neutral ids and in an order of chance."""
+        order = judges.shuffled(len(responses), at.seed) if judge.shuffle else list(range(len(responses)))
+        place_of = dict(zip(labels_for(order), order, strict=True))
+        labelled = {label: responses[place] for label, place in place_of.items()}
+        remarks = judge.feedback and at.number < at.rounds
+        kind: Literal["rank", "score"] = "score" if by.kind == "score" else "rank"
+        question = Question(kind, tuple(labelled), keep, moderate, remarks)
+        messages = self._prompts.judge(by.call, judge, labelled, keep, at, moderate, remarks)
+        place = Place("judge", "judge", at.layer, at.number, labels=_agents(labelled))
+        verdict = await ask_verdict(self._asker, self._prompts, place, by.call, messages, question)
+        if verdict is None:
+            return None
+        best = [place_of[label] for label in verdict.best]
+        if kind == "score":  # ties go by declared order, not by the order that the judge saw
+            by_place = {place_of[label]: score for label, score in verdict.scores.items()}
+            best = sorted(by_place, key=lambda p: (-by_place[p], p))
+        return _Order(best, keep, by.call.model, _renamed(verdict, labelled))
+
+    async def _pairwise(
+        self, judge: Judge, by: ModelJudge, responses: Sequence[Response], keep: int, at: Round
+    ) -> _Order | None:
+        """Each pair in both orders, all at once; ranked by won comparisons."""
+
+        async def better(first: int, second: int) -> int | None:
+            labelled = {"A": responses[first], "B": responses[second]}
+            messages = self._prompts.judge(by.call, judge, labelled, 1, at, False, False)
+            place = Place("judge", "judge", at.layer, at.number, labels=_agents(labelled))
+            question = Question("rank", ("A", "B"), 1)
+            verdict = await ask_verdict(self._asker, self._prompts, place, by.call, messages, question)
+            return None if verdict is None else first if verdict.best[0] == "A" else second
+
+        count = len(responses)
+        pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
+        winners = await asyncio.gather(*(better(i, j) for i, j in pairs))
+        if None in winners:
+            return None
+        places = sorted(range(count), key=lambda p: (-winners.count(p), p))
+        return _Order(places, keep, by.call.model)
+
+    def _otherwise(
+        self, judge: Judge, by: ModelJudge, responses: Sequence[Response], keep: int, at: Round
+    ) -> _Order:
+        """Who decides in the place of a judge that gave no verdict; never silently. A spent budget is no reason to
+        fail: it never costs the answer."""
+        model, spent = by.call.model, self._asker.spent
+        otherwise = judge.otherwise
+        if otherwise == "fail":
+            if not spent:
+                raise NoVerdict(
+                    f"layer {at.layer}, round {at.number}: the judge {model} gave no verdict that can be read"
+                )
+            otherwise = "consensus"
+        why = f"the judge {model} was not asked: {spent}" if spent else f"the judge {model} gave no verdict that can be read"
+        self._asker.tell(events.Degraded, layer=at.layer, round=at.number, why=f"{why}; {otherwise} decided")
+        if otherwise == "first":
+            return _Order(range(len(responses)), keep, "first")
+        return self._free(otherwise, otherwise, responses, keep, at.seed)
+
+    def _agents(labelled: Mapping[str, Response]) -> dict[str, str]:
+    return {label: response.agent for label, response in labelled.items()}
+
+
+def _renamed(verdict: Verdict, labelled: Mapping[str, Response]) -> Verdict:
+    """The verdict with agents' names in the place of the neutral ids."""
+    return replace(
+        verdict,
+        best=tuple(labelled[label].agent for label in verdict.best),
+        scores={labelled[label].agent: score for label, score in verdict.scores.items()},
+        remarks={labelled[label].agent: text for label, text in verdict.remarks.items() if label in labelled},
+    )

@@ -1,0 +1,40 @@
+"""Views, to choose which of the responses that went on an agent reads, and which of them is its own."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from smoadsl.plan.plan import Agent
+from smoadsl.runtime.prompts import Response
+
+
+def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> tuple[list[Response], Response | None]:
+    """The references of an agent, and its own last response where the view sets it apart.
+
+    `names` are the layer's agents in declared order. Own is who has the same name; what a judge dropped is gone.
+    """
+    own = next((r for r in carried if r.agent == agent.name), None)
+    others = [r for r in carried if r.agent != agent.name]
+    match agent.view.kind:
+        case "all":
+            return list(carried), None
+        case "none":
+            return [], None
+        case "own":
+            return [], own
+        case "peers":
+            return others, own
+        case "ring":
+            near = _neighbours(agent, names)
+            return [r for r in others if r.agent in near], own
+        case "named":
+            wanted = agent.view.names
+            return [r for r in carried if r.agent in wanted or r.agent.partition(".")[0] in wanted], None
+        case _:
+            assert_never(agent.view.kind)
+
+
+def _neighbours(agent: Agent, names: Sequence[str]) -> set[str]:
+    """Up to `distance` places to both sides, around the ring that the layer's agents form."""
+    at = names.index(agent.name)
+    reach = range(1, min(agent.view.distance, len(names)) + 1)
+    return {names[(at + step * side) % len(names)] for step in reach for side in (1, -1)} - {agent.name}

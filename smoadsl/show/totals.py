@@ -1,0 +1,13 @@
+"""Totals, to say in one line what a run took."""
+
+from smoadsl.runtime.events import Totals
+
+
+def totals_line(totals: Totals) -> str:
+    """`6 calls · 8,120 tokens · 7.2 s`; `~` before tokens that a provider did not count."""
+    tokens = totals.input_tokens + totals.output_tokens
+    about = "~" if totals.estimated else ""
+    calls = f"{totals.calls:,} call{'s' * (totals.calls != 1)}"
+    extra = totals.attempts - totals.calls
+    retries = f" · {extra:,} {'retry' if extra == 1 else 'retries'}" if extra > 0 else ""
+    return f"{calls} · {about}{tokens:,} tokens · {totals.seconds:.1f} s{retries}"

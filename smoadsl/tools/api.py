@@ -1,0 +1,99 @@
+"""Api, to offer the compiler and the runtime to Python programs: compile, run, stream."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from smoadsl.adapters import open_adapter
+from smoadsl.calls.caller import Caller
+from smoadsl.calls.session import Opener, Session
+from smoadsl.diagnostics.diagnostic import Outcome
+from smoadsl.diagnostics.render.text import render
+from smoadsl.diagnostics.source import Source
+from smoadsl.language.check import Given
+from smoadsl.language.checked import Program
+from smoadsl.plan.compile import analyse as analyse_source
+from smoadsl.plan.compile import compile as compile_source
+from smoadsl.plan.plan import Plan
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.events import Event
+from smoadsl.runtime.executor import Answer, execute
+from smoadsl.tools.reader import DiskReader, read_source, root_of
+
+
+class CompileError(Exception):
+    """A file that has problems; the message shows them all. `diagnostics` holds them as data."""
+
+    def __init__(self, outcome: Outcome[Any]) -> None:
+        super().__init__(render(outcome.diagnostics))
+        self.diagnostics = outcome.diagnostics
+
+
+def compile(file: str | Path | Source, pipeline: str | None = None, given: Given | None = None) -> Outcome[Plan]:
+    """The plan of a `.moa` file (a path, or a `Source` that holds its text), and all that is to be said about it."""
+    if isinstance(file, Source):
+        return compile_source(file, pipeline, given)
+    read = read_source(file)
+    if read.value is None:
+        return Outcome(None, read.diagnostics)
+    return compile_source(read.value, pipeline, given, DiskReader(root_of(file)))
+
+
+def analyse(file: str | Path, given: Given | None = None) -> Outcome[Program]:
+    """What a `.moa` file means, before any of its pipelines is chosen. Raises `OSError` when it can not be read."""
+    read = read_source(file)
+    if read.value is None:
+        return Outcome(None, read.diagnostics)
+    return analyse_source(read.value, given, DiskReader(root_of(file)))
+
+
+async def run(
+    what: Plan | str | Path | Source,
+    prompt: str | Conversation,
+    *,
+    seed: int = 0,
+    on_event: Callable[[Event], None] | None = None,
+    environ: Mapping[str, str] | None = None,
+    opener: Opener = open_adapter,
+) -> Answer:
+    """Run a plan, or a file's only pipeline, for one prompt. `on_event` is told everything that happens.
+
+    `environ` is where keys are looked up (the process's own environment unless given), `opener` makes the adapters.
+    Raises `CompileError` when the file has problems, `RunError` when there is no answer.
+    """
+    plan = _plan(what)
+    conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt
+    async with Session(plan.providers, os.environ if environ is None else environ, opener) as session:
+        caller = Caller(session, Random(seed))
+        return await execute(plan, conversation, caller, on_event or (lambda _: None), seed)
+
+
+def run_sync(what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any) -> Answer:
+    """`run`, for people without an event loop."""
+    return asyncio.run(run(what, prompt, **options))
+
+
+async def stream(what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any) -> AsyncIterator[Event]:
+    """The events of a run, as they happen; the last is `RunFinished` or `RunFailed`. Leaving the loop ends the run."""
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
+    task = asyncio.create_task(run(what, prompt, on_event=queue.put_nowait, **options))
+    task.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _plan(what: Plan | str | Path | Source) -> Plan:
+    if isinstance(what, Plan):
+        return what
+    outcome = compile(what)
+    if outcome.value is None:
+        raise CompileError(outcome)
+    return outcome.value

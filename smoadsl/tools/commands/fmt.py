@@ -1,0 +1,130 @@
+"""Fmt, to give files their one layout: in place, or as a check or a diff that changes nothing."""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from codecs import BOM_UTF8
+from contextlib import suppress
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from smoadsl.diagnostics.diagnostic import Outcome
+from smoadsl.diagnostics.render.text import printable
+from smoadsl.diagnostics.source import Source, Span
+from smoadsl.language import problems
+from smoadsl.language.format import format
+from smoadsl.language.parse import MOST_CHARACTERS
+from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.tools.reader import read_source
+
+_STDIN = "-"
+_MOST_BYTES = 4 * MOST_CHARACTERS
+_COLOURS = {"-": "red", "+": "green", "@": "cyan"}
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--check", is_flag=True, help="Change nothing; name the files that would change, and exit with 1.")
+@click.option("--diff", is_flag=True, help="Change nothing; show what would change.")
+def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
+    """Give FILES their one layout; `-` is standard input, written to standard output.
+
+    A file that can not be read whole is left as it is, and its errors are shown.
+    """
+    bad = changed = 0
+    for file in files:
+        try:
+            source, formatted, marked = _formatted(file)
+            if formatted.value is None or source is None:
+                show_diagnostics(formatted.diagnostics)
+                bad += 1
+                continue
+            changes = marked or formatted.value != source.text
+            changed += changes
+            if diff:
+                _show_diff(source, formatted.value)
+            elif check:
+                click.echo(source.name) if changes else None
+            elif file == _STDIN:
+                _write(formatted.value)
+            elif changes:
+                _replace(file, formatted.value)
+                click.echo(f"formatted {file}", err=True)
+        except OSError as error:
+            raise click.UsageError(f"{file}: {error.strerror or error}") from None
+    if files != (_STDIN,):
+        click.echo(_summary(len(files), changed, bad, written=not (check or diff)), err=True)
+    sys.exit(Exit.PROBLEMS if bad or (check and changed) else Exit.DONE)
+
+
+def _formatted(file: str) -> tuple[Source | None, Outcome[str], bool]:
+    """The source, its text in its layout, and whether the file has a byte order mark, which the text has not."""
+    read, marked = _standard_input() if file == _STDIN else (read_source(file), _is_marked(file))
+    return read.value, format(read.value) if read.value else Outcome(None, read.diagnostics), marked
+
+
+def _is_marked(file: str) -> bool:
+    with open(file, "rb") as content:
+        return content.read(len(BOM_UTF8)) == BOM_UTF8
+
+
+def _standard_input() -> tuple[Outcome[Source], bool]:
+    raw = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    marked = raw.startswith(BOM_UTF8)
+    empty = Source("<stdin>", "")
+    if len(raw) > _MOST_BYTES:
+        return Outcome(None, (problems.too_large(Span(empty, 0, 0), len(raw), MOST_CHARACTERS),)), marked
+    try:
+        return Outcome(Source("<stdin>", raw.decode("utf-8-sig"))), marked
+    except UnicodeDecodeError as error:
+        return Outcome(None, (problems.not_utf8(Span(empty, 0, 0), error.start),)), marked
+
+
+def _write(text: str) -> None:
+    sys.stdout.buffer.write(text.encode())  # as it is: a text stream would change the line ends on some systems
+    sys.stdout.buffer.flush()
+
+
+def _replace(file: str, text: str) -> None:
+    """Put the text in the file's place in one step, so that nobody ever sees half of it."""
+    path = Path(os.path.realpath(file))
+    with path.open("r+b"):
+        pass  # one that may not be written to is not to be replaced either
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".smoadsl-")
+    try:
+        with os.fdopen(descriptor, "wb") as content:
+            content.write(text.encode())
+            content.flush()
+            os.fsync(content.fileno())
+        status = path.stat()
+        with suppress(OSError, AttributeError):  # only root may give files away, and not everywhere
+            os.chown(temporary, status.st_uid, status.st_gid)
+        shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _show_diff(source: Source, text: str) -> None:
+    for line in unified_diff(_lines(source.text), _lines(text), source.name, source.name):
+        shown = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        if sys.stdout.isatty():
+            shown = "\n".join(printable(one) for one in shown.split("\n"))  # what is shown must not steer a terminal
+            shown = click.style(shown, fg=_COLOURS.get(line[0]))
+        _write(shown)
+
+
+def _lines(text: str) -> list[str]:
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _summary(files: int, changed: int, bad: int, *, written: bool) -> str:
+    parts = [f"{files} file{'s' * (files != 1)}"]
+    parts += [f"{changed} {'changed' if written else 'would change'}"] * bool(changed)
+    parts += [f"{bad} with errors"] * bool(bad)
+    return ", ".join(parts) if len(parts) > 1 else f"{parts[0]}: nothing to change"

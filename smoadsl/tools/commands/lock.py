@@ -1,0 +1,52 @@
+"""Lock, to make the roles that a file generates and pin them beside it, to be committed and reviewed."""
+
+import asyncio
+import sys
+from dataclasses import replace
+
+import click
+
+from smoadsl.plan.lower import lower_recipes
+from smoadsl.runtime.roles import NoRoles
+from smoadsl.tools import api
+from smoadsl.tools.locking import lock_roles
+from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics
+
+
+@click.command()
+@click.argument("file")
+@click.option("--check", "only_check", is_flag=True, help="Make nothing; exit with 1 when a lock is missing or stale.")
+@click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@given_options
+def command(
+    file: str,
+    only_check: bool,
+    seed: int,
+    params: tuple[str, ...],
+    models: tuple[str, ...],
+    base_urls: tuple[str, ...],
+) -> None:
+    """Make the roles that FILE generates and pin them in FILE.lock."""
+    may_change = replace(given(params, models, base_urls), roles_may_change=True)
+    try:
+        program = api.analyse(file, may_change)
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror or error}") from None
+    show_diagnostics(program.diagnostics)
+    if program.value is None or not program.ok:
+        sys.exit(problems_exit(program.diagnostics))
+    making = lower_recipes(program.value.recipes)
+    names = ", ".join(recipe.name for recipe in making.recipes)
+    if not making.recipes:
+        click.echo(f"{file}: every list of roles is locked", err=True)
+        sys.exit(Exit.DONE)
+    if only_check:
+        click.echo(f"{file}: not locked as written: {names}", err=True)
+        sys.exit(Exit.PROBLEMS)
+    click.echo(f"making {names}", err=True)
+    try:
+        for path in asyncio.run(lock_roles(making, seed=seed)):
+            click.echo(f"{path} written: review and commit it", err=True)
+    except NoRoles as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(Exit.FAILED)

@@ -1,0 +1,59 @@
+"""Report, to tell from a trace what happened in a run: who said what, what was dropped and why, what it took."""
+
+import os
+import sys
+from pathlib import Path
+from shutil import get_terminal_size
+
+import click
+
+from smoadsl.runtime.events import EVENTS_VERSION, Event, RunStarted
+from smoadsl.runtime.journal import JournalError, read_journal
+from smoadsl.show.report import report_text
+from smoadsl.show.safe import encodable, one_line
+from smoadsl.tools.options import Exit
+
+_WIDTH, _MOST_WIDTH = 80, 100
+
+
+@click.command()
+@click.argument("trace")
+@click.option("--format", "format_", type=click.Choice(["text"]), default="text", show_default=True)
+@click.option("--brief", is_flag=True, help="A line of each text instead of the whole.")
+def command(trace: str, format_: str, brief: bool) -> None:
+    """Tell what happened in the run that wrote TRACE (`smoadsl run --trace TRACE`), be it finished or not."""
+    try:
+        text = report_text(_read(Path(trace)), brief=brief, width=_width())
+    except OSError as error:
+        raise click.UsageError(f"{trace}: {error.strerror or error}") from None
+    except JournalError as error:
+        _refuse(str(error))
+    except (LookupError, ValueError):
+        _refuse(f"{trace} is no trace of one whole run: its events do not belong together")
+    click.echo(encodable(_with_bold_heads(text), sys.stdout.encoding), nl=False)
+
+
+def _read(path: Path) -> list[Event]:
+    events = list(read_journal(path))
+    if not events or not isinstance(events[0], RunStarted):
+        raise JournalError(f"{path} is no trace: it does not begin with the start of a run")
+    if events[0].version > EVENTS_VERSION:
+        raise JournalError(f"{path} was written by a newer smoadsl: it has events of version {events[0].version}")
+    return events
+
+
+def _refuse(why: str) -> None:
+    click.echo(f"error: {one_line(why)}", err=True)
+    sys.exit(Exit.PROBLEMS)
+
+
+def _width() -> int:
+    return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
+
+
+def _with_bold_heads(text: str) -> str:
+    """On a terminal the lines that are not indented stand out; click leaves the codes away where there is none."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") in (None, "dumb"):
+        return text
+    lines = text.split("\n")
+    return "\n".join(click.style(line, bold=True) if line[:1].strip() else line for line in lines)

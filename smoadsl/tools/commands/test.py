@@ -1,0 +1,34 @@
+"""Test, to run the tests that stand in files, on a virtual clock, without network or key."""
+
+import sys
+
+import click
+
+from smoadsl.tools import api
+from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.tools.rehearse import rehearse
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+def command(files: tuple[str, ...]) -> None:
+    """Run the tests in FILES."""
+    passed = failed = 0
+    broken = False
+    for file in files:
+        try:
+            program = api.analyse(file)
+        except OSError as error:
+            raise click.UsageError(f"{file}: {error.strerror or error}") from None
+        show_diagnostics(program.diagnostics)
+        if program.value is None or not program.ok:
+            broken = True
+            continue
+        for test in program.value.tests:
+            result = rehearse(test)
+            passed, failed = passed + result.passed, failed + (not result.passed)
+            click.echo(f"{'pass' if result.passed else 'FAIL'}  {file}: {test.title}")
+            for failure in result.failures:
+                click.echo(f"      {failure.origin}: {failure.expected}\n        {failure.actual}")
+    click.echo(f"{passed} passed, {failed} failed", err=True)
+    sys.exit(Exit.PROBLEMS if failed or broken else Exit.DONE)
