@@ -132,7 +132,7 @@ def laid_out(tokens: list[Token], draw: Callable[[st.SearchStrategy[str]], str],
     """The words with anything between them that means nothing."""
     parts: list[str] = []
     brackets: list[str] = []
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip(tokens, [*tokens, None][1:], strict=True):
         if token.type == "_NL":
             parts.append(draw(_WHERE_LINES_END) if lines else "\n")
             continue
@@ -236,28 +236,30 @@ def test_time_is_linear() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "model " + "a" * 100_000 + ' = "x"\n' + 'model b = "y"  # c\n' * 10_000,
-        'model a = "' + "x" * 100_000 + '"  # a\n' + 'model b = "y"  # c\n' * 10_000,
-        'model a = "x"' + " " * 100_000 + "# a\n" + 'model b = "y"  # c\n' * 10_000,
-        "pipeline p {\n  layer l {\n    propose " + "a, " * 50_000 + "b\n  }\n}\n",
-        "pipeline p {\n  layer l {\n    stop when " + "not (a or b) and " * 10_000 + "b\n  }\n}\n",
-        "pipeline p {\n  layer l {\n    stop when " + "a.b" * 1 + ".b" * 50_000 + " >= f(x)\n  }\n}\n",
-        "param a = [" + "1, " * 50_000 + "]\n",
-        "param a = [" + "[1], " * 20_000 + "]\n",
+        "model " + "a" * 100_000 + ' = "x"\n' + 'model b = "y"  # c\n' * 5_000,
+        'model a = "' + "x" * 100_000 + '"  # a\n' + 'model b = "y"  # c\n' * 5_000,
+        'model a = "x"' + " " * 100_000 + "# a\n" + 'model b = "y"  # c\n' * 5_000,
+        'test "t" for p {\n' + "reply a" + ".b" * 20_000 + " [a]\n" + "reply a [b]\n" * 5_000 + "}\n",
+        "pipeline p {\n  layer l {\n    propose " + "a, " * 20_000 + "b\n  }\n}\n",
+        "pipeline p {\n  layer l {\n    stop when " + "not (a or b) and " * 5_000 + "b\n  }\n}\n",
+        "pipeline p {\n  layer l {\n    stop when a" + ".b" * 20_000 + " >= f(x)\n  }\n}\n",
+        "param a = [" + "1, " * 20_000 + "]\n",
+        "param a = [" + "[1], " * 10_000 + "]\n",
         "param a = " + "[" * 64 + "1" + "]" * 64 + "\n",
         "# a\n\n\n" * 20_000,
         "\n" * 200_000 + "# a\n" + "\n" * 200_000,
     ],
-    ids=lambda text: text[:20].strip() + f"… {len(text)}",
+    ids=lambda text: f"{text[-20:].strip()} {len(text)}",
 )
 def test_no_text_takes_long_or_grows_much(text: str) -> None:
+    begin = time.process_time()
     now = formatted(text)
-    assert len(now) < 20 * len(text)
-    assert seconds(text) < 60
+    assert time.process_time() - begin < 30
+    assert len(now) < 20 * len(text) + 10_000
 
 
 def test_a_text_that_would_grow_too_large_is_left_alone() -> None:
-    outcome = format(Source("large", "param a = [[[[[[[[" + "1," * 499_000 + "]]]]]]]]"))
+    outcome = format(Source("large", "param a = " + "[" * 60 + "1," * 9_000 + "]" * 60))
     assert outcome.value is None
     assert [d.code for d in outcome.diagnostics] == ["MOA003"]
 
@@ -282,13 +284,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_files_are_replaced_only_when_they_change(folder: Path) -> None:
     (folder / "ugly.moa").chmod(0o640)
-    before = (folder / "fine.moa").stat()
+    before = (folder / "fine.moa").stat().st_mtime_ns, (folder / "fine.moa").stat().st_ino
     done = fmt("ugly.moa", "fine.moa", "marked.moa")
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == "formatted ugly.moa\nformatted marked.moa\n3 files, 2 changed\n"
     assert {(folder / name).read_bytes() for name in ("ugly.moa", "fine.moa", "marked.moa")} == {FINE}
     assert stat.S_IMODE((folder / "ugly.moa").stat().st_mode) == 0o640
-    assert (folder / "fine.moa").stat() == before
+    assert ((folder / "fine.moa").stat().st_mtime_ns, (folder / "fine.moa").stat().st_ino) == before
     assert len(list(folder.iterdir())) == 4
     assert fmt("ugly.moa", "fine.moa").stderr == "2 files: nothing to change\n"
 

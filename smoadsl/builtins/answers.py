@@ -1,16 +1,26 @@
 """Answers, to read the final answer out of a response, so that responses can be compared by what they claim."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, Literal, assert_never
 
 Kind = Literal["text", "number", "yes_no", "choice", "json", "regex"]
 KINDS: tuple[Kind, ...] = ("text", "number", "yes_no", "choice", "json", "regex")
 
-_NUMBER = re.compile(r"[-+−]?\d[\d,_]*(?:\.\d+)?|[-+−]?\.\d+")
+_NUMBER = re.compile(
+    r"(?:(?<![\w.)\]])[-+−])?"  # a sign, but not the dash of 3-4 or of 2024-05-13
+    r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:_\d+)*)(?:\.\d+)?|(?<![\d.])\.\d+)"  # 1,000 is one number, 1,2 are two
+    r"(?:[eE][-+]?\d{1,4}(?!\w))?"
+)
 _YES_NO = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 _MOST_SCANNED = 200_000  # characters at the end of a response in which a pattern is sought
+_OBJECT = re.compile(r"\{(?=\s*[\"}])")
+_MOST_FAILURES = 1_000  # of what looks like an object and is none
+_EXACT = Context(prec=_MOST_SCANNED)
+_READABLE_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +52,18 @@ def read_answer(form: AnswerForm, response: str) -> str | None:
         case "json":
             return _field(form.detail[0], text)
         case "regex":
-            matches = list(re.finditer(form.detail[0], text))
-            if not matches:
-                return None
-            return _normal(matches[-1].group(1) if matches[-1].re.groups else matches[-1].group())
+            last = _last(re.compile(form.detail[0]), text)
+            group = last and last[1 if last.re.groups else 0]  # None where the group took no part in the match
+            return _normal(group) if group is not None else None
         case _:
             assert_never(form.kind)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    last = None
+    for found in pattern.finditer(text):
+        last = found
+    return last
 
 
 def _normal(text: str) -> str:
@@ -55,38 +71,37 @@ def _normal(text: str) -> str:
 
 
 def _number(written: str) -> str:
-    value = float(written.replace(",", "").replace("_", "").replace("−", "-"))
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    """Exact, so that numbers beyond a float's precision still differ; without an exponent where that is readable."""
+    value = Decimal(written.replace(",", "").replace("_", "").replace("−", "-")).normalize(_EXACT)
+    if value == 0:
+        return "0"
+    return f"{value:f}" if abs(value.adjusted()) < _READABLE_DIGITS else str(value)
 
 
 def _last_label(labels: tuple[str, ...], text: str) -> str | None:
-    """A label counts in its own case, or in any case if it is longer than one letter ("a" is also an article)."""
-    best, at = None, -1
-    for label in labels:
-        flags = re.IGNORECASE if len(label) > 1 else 0
-        for match in re.finditer(rf"(?<!\w){re.escape(label)}(?!\w)", text, flags):
-            if match.start() > at:
-                best, at = label, match.start()
-    return best
+    """The last label that stands alone; inside of a longer one it does not. It counts in its own case, or in any case
+    if it is longer than one letter ("a" is also an article)."""
+    longest = sorted(labels, key=len, reverse=True)
+    written = "|".join(f"({'(?i:' if len(label) > 1 else '(?:'}{re.escape(label)}))" for label in longest)
+    last = _last(re.compile(rf"(?<!\w)(?:{written})(?!\w)"), text)
+    return longest[last.lastindex - 1] if last and last.lastindex else None
 
 
 def _field(name: str, text: str) -> str | None:
     decoder = json.JSONDecoder()
     found: Any = None
-    at = text.find("{")
-    while at >= 0:
+    at, failures = 0, 0
+    while failures < _MOST_FAILURES and (start := _OBJECT.search(text, at)):
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, at = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            at = text.find("{", at + 1)
+            at, failures = start.start() + 1, failures + 1
             continue
-        if name in value:
-            found = value[name]
-        at = text.find("{", end)
+        found = value.get(name, found)
     if found is None:
         return None
     if isinstance(found, bool):
         return "yes" if found else "no"
     if isinstance(found, int | float):
-        return _number(str(found)) if abs(found) < 1e300 else str(found)
+        return _number(str(found)) if abs(found) < math.inf else str(found)
     return _normal(found) if isinstance(found, str) else json.dumps(found, sort_keys=True)

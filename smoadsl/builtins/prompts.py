@@ -1,7 +1,7 @@
 """Prompts, to know the built-in templates and what each kind of template is given."""
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 Place = Literal["propose", "judge", "moderator", "router", "roles", "aggregate"]
@@ -24,4 +24,4 @@ FILTERS = (
 @cache
 def built_in(name: str) -> str:
     """The text of a built-in template. They are files so that `smoadsl templates` can print them."""
-    return (files("smoadsl.builtins") / "templates" / f"{name}.jinja").read_text(encoding="utf-8").strip()
+    return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text(encoding="utf-8").strip()

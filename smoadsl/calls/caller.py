@@ -24,8 +24,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one attempt came to. `outcome` is `ok`, `cancelled` or the kind of fault; `wait_s` is None when no other follows on the
-    same route, `next_route` names the fallback that does. `billed`: it failed, and the provider may charge for it."""
+    """What one attempt came to. `outcome` is `ok`, `cancelled` or the kind of fault; `wait_s` is None when no other
+    follows on the same route, `next_route` names the fallback that does. `billed`: it failed, and the provider may
+    charge for it."""
 
     number: int
     route: str

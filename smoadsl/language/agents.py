@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.declare import Declarations
 
 _TARGETS: tuple[type[nodes.Model] | type[nodes.Pipeline], ...] = (nodes.Model, nodes.Pipeline)
@@ -31,6 +31,7 @@ class _Agents:
         self.declarations = declarations
         self.pipeline_of = pipeline_of
         self.names = declarations.names
+        self._whole = True  # whether each target could be read, also where what is wrong was said elsewhere
 
     def read(self, proposes: Sequence[nodes.Propose], last: checked.Layer | None) -> list[checked.Agent] | None:
         drafts: list[tuple[str, bool, checked.Agent]] = []
@@ -40,15 +41,15 @@ class _Agents:
             template = self.declarations.template_for(read, "propose")
             view = self._view(propose.sees)
             line = [named for target in propose.targets for named in self._target(target)]
-            roles = self._roles(propose.roles, len(line)) if propose.roles else [None] * len(line)
+            roles = self._roles(propose.roles, len(line) if self._whole else 0) if propose.roles else [None] * len(line)
             if len(roles) != len(line):
                 continue
             if propose.settings and any(isinstance(target, checked.Pipeline) for _, _, target, _ in line):
-                self.names.said.append(problems.pipeline_block(propose.settings.span))
+                self.names.said.append(pipeline_problems.pipeline_block(propose.settings.span))
             for (name, own, target, span), role in zip(line, roles, strict=True):
                 agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
                 drafts.append((name, own, agent))
-        if len(self.names.said) > before:
+        if len(self.names.said) > before or not self._whole:
             return None
         agents = self._named(drafts)
         self._views_fit(proposes, agents, last)
@@ -72,6 +73,7 @@ class _Agents:
             elif isinstance(declared, nodes.Pipeline):
                 target = self.pipeline_of(declared, node.name.span)
             if target is None or times is None:
+                self._whole = False
                 return []
             name = node.alias.text if node.alias else member.name
             found += [(name, node.alias is not None, target, node.span)] * times
@@ -85,7 +87,7 @@ class _Agents:
         agents: list[checked.Agent] = []
         for name, given, agent in drafts:
             if given and name in first and first[name].span is not agent.span:
-                self.names.said.append(problems.name_taken(agent.span, "agent", name, first[name].span))
+                self.names.said.append(pipeline_problems.name_taken(agent.span, "agent", name, first[name].span))
             first.setdefault(name, agent)
             seen[name] += 1
             agents.append(replace(agent, name=f"{name}.{seen[name]}") if counts[name] > 1 else agent)
@@ -112,7 +114,7 @@ class _Agents:
             rules.wrong_type(self.names, node, "a role or a list of roles")
             return [None] * agents
         if agents and len(dealt) != agents:
-            self.names.said.append(problems.roles_do_not_fit(node.span, len(dealt), agents))
+            self.names.said.append(pipeline_problems.roles_do_not_fit(node.span, len(dealt), agents))
         return dealt
 
     def _view(self, node: nodes.Ref | nodes.Call | nodes.List | None) -> checked.View:
@@ -143,4 +145,4 @@ class _Agents:
         for propose in proposes:
             for item in propose.sees.items if isinstance(propose.sees, nodes.List) else ():
                 if isinstance(item, nodes.Ref) and item.name not in known:
-                    self.names.said.append(problems.unknown_agent(item.span, item.name, known))
+                    self.names.said.append(pipeline_problems.unknown_agent(item.span, item.name, known))

@@ -12,7 +12,7 @@ from smoadsl.language import syntax_problems as problems
 MOST_NESTING = 64
 OPENING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSING = {"RPAR": ")", "RSQB": "]", "RBRACE": "}"}
-_HOMES = {
+HOMES = {
     **dict.fromkeys(("ANSWER", "BUDGET", "LAYER", "AGGREGATE"), "PIPELINE"),
     **dict.fromkeys(("PROPOSE", "ACTIVATE", "QUORUM", "JUDGE", "STOP"), "LAYER"),
     **dict.fromkeys(("PROMPT", "INPUT", "REPLY", "EXPECT"), "TEST"),
@@ -54,15 +54,15 @@ class Problem:
 @dataclass(slots=True)
 class _Pass:
     """One reading of the brackets. A bracket that closes another's kind is mistaken for the right one, or the right one
-    is missing before it (`missing`); a statement that its block can not hold ends the block, or does not (`homes`)."""
+    is missing before it (`missing`); a statement that its block can not hold ends the block, and one whose block is
+    closed already goes on with it, or they do not (`homes`)."""
 
     missing: bool
     homes: bool
     kept: list[Token] = field(default_factory=list)
     found: list[Problem] = field(default_factory=list)
-    stack: list[tuple[Token, str]] = field(
-        default_factory=list
-    )  # open brackets, each with the statement that opened it
+    stack: list[tuple[Token, str]] = field(default_factory=list)  # what is open, and the statement that opened it
+    closed: tuple[Token, str] | None = None  # the one that was closed last
     statement: str = ""
 
     def read(self, tokens: Sequence[Token]) -> None:
@@ -102,16 +102,23 @@ class _Pass:
         return True
 
     def _close(self, at: Token) -> None:
-        opener, _ = self.stack.pop()
+        self.closed = self.stack.pop()
+        opener, _ = self.closed
         kind = OPENING[opener.type]
         self.kept.append(at if at.type == kind else Token.new_borrow_pos(kind, CLOSING[kind], at))
 
     def _go_home(self, token: Token, following: Sequence[Token]) -> None:
-        home = _HOMES.get(token.type)
+        home = HOMES.get(token.type)
         holders = [opened_by for opener, opened_by in self.stack if opener.type == "LBRACE"]
-        if home not in holders or holders[-1] == home or (following and following[0].type == "EQUAL"):
+        if home is None or (following and following[0].type == "EQUAL") or home in holders[-1:]:
             return
         end_of_line = self.kept.pop()
+        if home not in holders:
+            if self.closed is not None and self.closed[1] == home and self.kept[-1].type == "RBRACE":
+                self.found.append(Problem("never opened", self.kept.pop()))  # the block was meant to go on
+                self.stack.append(self.closed)
+            self.kept.append(end_of_line)
+            return
         while self.stack[-1][1] != home or self.stack[-1][0].type != "LBRACE":
             self.found.append(Problem("never closed", self.stack[-1][0]))
             self._close(end_of_line)
@@ -120,24 +127,25 @@ class _Pass:
 
 def balanced(
     tokens: Sequence[Token], span: Callable[[Token], Span], silent: Callable[[Token], bool], said: list[Diagnostic]
-) -> tuple[list[Token], bool]:
-    """The tokens with each bracket closed by its own, and whether any had to be added, changed or left out: read in the
-    way that leaves the fewest mistakes. Of brackets that are `silent`, nothing is said. Raises `TooDeep`."""
+) -> tuple[list[Token], set[int]]:
+    """The tokens with each bracket closed by its own, and the lines of those that had to be added, changed or left out,
+    read in the way that leaves fewest mistakes. Of brackets that are `silent`, nothing is said. Raises `TooDeep`."""
     best = _Pass(missing=False, homes=False)
     best.read(tokens)
     for missing, homes in ((True, False), (False, True), (True, True)) if best.found else ():
         other = _Pass(missing, homes)
         other.read(tokens)
-        best = other if len(other.found) < len(best.found) or (homes and _only_at_the_end(best, other)) else best
+        best = other if len(other.found) < len(best.found) or (homes and _same(best, other)) else best
     for problem in best.found:
-        if not silent(problem.at):
+        if not silent(problem.at) and not (problem.other is not None and silent(problem.other)):
             said.append(_told(problem, span))
-    return list(not_too_deep(best.kept)) if best.found else best.kept, bool(best.found)
+    kept = list(not_too_deep(best.kept)) if best.found else best.kept
+    return kept, {problem.at.line or 0 for problem in best.found}
 
 
-def _only_at_the_end(one: _Pass, other: _Pass) -> bool:
-    """Whether both readings find one bracket that is never closed: then the one that knows where it ends is better."""
-    return [p.kind for p in one.found] == [p.kind for p in other.found] == ["never closed"]
+def _same(one: _Pass, other: _Pass) -> bool:
+    """Whether both readings find one bracket of the same kind: then the one that knows what blocks hold is better."""
+    return [p.kind for p in one.found] == [p.kind for p in other.found] and len(one.found) == 1
 
 
 def _told(problem: Problem, span: Callable[[Token], Span]) -> Diagnostic:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
-from smoadsl.language import checked, nodes, problems, rules
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
 from smoadsl.language.advice import advice
 from smoadsl.language.compose import Composer
 from smoadsl.language.declare import Declarations, Overrides
@@ -60,7 +60,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
         if isinstance(item, nodes.Test):
             tests.append(read_test(names, whole, item))
     if not pipelines and not names.broken and not names.said:
-        names.said.append(problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
+        names.said.append(pipeline_problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
     main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))
     recipes = declarations.recipes
     program = checked.Program(whole, main, frozenset(composer.inner), tuple(t for t in tests if t), recipes)

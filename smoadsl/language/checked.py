@@ -17,7 +17,7 @@ Settings = Mapping[str, object]  # by name, each of the type that `settings.py` 
 Otherwise = Literal["consensus", "vote", "first", "random", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     name: str
     provider: Provider
@@ -28,7 +28,7 @@ class Model:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """How a list of roles is made (`generate(model, n)`), and whether the lock has it as it is written now."""
 
@@ -43,7 +43,7 @@ class Recipe:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Role:
     """`recipe` of a generated role; until it is locked its text is a stand-in."""
 
@@ -52,7 +52,7 @@ class Role:
     recipe: Recipe | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Template:
     """A Jinja template that its author wrote; `lines` as in `nodes.Text`."""
 
@@ -65,22 +65,22 @@ class Template:
 # ---- conditions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Or:
     parts: "tuple[Condition, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class And:
     parts: "tuple[Condition, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Not:
     part: "Condition"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Compare:
     """A measure against a constant, in the measure's unit: a share, points, rounds, calls, tokens, dollars, seconds."""
 
@@ -89,13 +89,13 @@ class Compare:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Moderator:
     model: Model
     template: Template | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Constant:
     value: bool
 
@@ -106,7 +106,7 @@ Condition = Or | And | Not | Compare | Moderator | Constant
 # ---- views
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class View:
     """Which of the responses that went on an agent reads. `ring` reaches `distance` places to both sides; `named` lists
     agents. Under `own`, `peers` and `ring` its own last response stands apart."""
@@ -119,7 +119,7 @@ class View:
 # ---- pipelines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Agent:
     name: str
     target: "Model | Pipeline"
@@ -130,19 +130,19 @@ class Agent:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class ModelJudge:
     kind: Literal["rank", "score", "pairwise"]
     model: Model
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class FreeJudge:
     kind: Literal["vote", "consensus", "cluster", "random"]
     seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Judge:
     """`keep` is None where the judge only scores or remarks, and all go on."""
 
@@ -160,14 +160,14 @@ class Judge:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Stop:
     whole_pipeline: bool
     condition: Condition
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Activate:
     """`router` None: by chance, from `seed` where it is given."""
 
@@ -178,14 +178,14 @@ class Activate:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Quorum:
     count: int
     after_s: float
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Layer:
     name: str
     rounds: int
@@ -198,7 +198,7 @@ class Layer:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class ModelAggregate:
     model: Model
     template: Template | None
@@ -209,13 +209,13 @@ class ModelAggregate:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class FreeAggregate:
     kind: Literal["vote", "best"]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Pipeline:
     name: str
     answer: AnswerForm
@@ -225,7 +225,7 @@ class Pipeline:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """Everything a file set means. `main` names the pipelines declared in the first file, `inner` those that
     are agents of others; `tests` are the first file's."""
@@ -240,14 +240,14 @@ class Program:
 # ---- tests
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Fault:
     """What a test makes of an attempt in place of a reply: a status, or one of the kinds in `testing.FAULTS`."""
 
     kind: int | str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Reply:
     """A scripted reply. `kind` says to whom; `name` is the agent or the model, empty for `*` and for verdicts.
 
@@ -262,7 +262,7 @@ class Reply:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Test:
     """A rehearsal of a pipeline. Its expectations stay as written: they speak of a run, not of the program."""
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.agents import read_agents
 from smoadsl.language.conditions import Conditions
 from smoadsl.language.declare import Declarations
@@ -53,7 +53,9 @@ class Composer:
         """A pipeline that another one makes an agent."""
         name = node.name.text
         if name in self._open:
-            self.names.said.append(problems.pipeline_cycle(span, [*self._open[self._open.index(name) :], name]))
+            self.names.said.append(
+                pipeline_problems.pipeline_cycle(span, [*self._open[self._open.index(name) :], name])
+            )
             return None
         self.inner.add(name)
         return self.pipeline(node)
@@ -69,7 +71,7 @@ class Composer:
         broken = node.damaged or len(layers) < len(_of(node.statements, nodes.Layer))
         end = self._aggregate(aggregate, layers, broken) if aggregate else None
         if aggregate is None and not node.damaged:
-            self.names.said.append(problems.no_aggregate(node.name.span, node.name.text))
+            self.names.said.append(pipeline_problems.no_aggregate(node.name.span, node.name.text))
         self._not_too_large(node, layers)
         if end is None or form is None or len(self.names.said) > said_before:
             return None
@@ -109,7 +111,7 @@ class Composer:
         size = sum(self._sizes.get(t.name, 1) if isinstance(t, checked.Pipeline) else 1 for t in targets)
         self._sizes[node.name.text] = min(size, MOST_AGENTS_IN_ALL)
         if size > MOST_AGENTS_IN_ALL:
-            self.names.said.append(problems.run_too_large(node.name.span, size, MOST_AGENTS_IN_ALL))
+            self.names.said.append(pipeline_problems.run_too_large(node.name.span, size, MOST_AGENTS_IN_ALL))
 
     # ---- the parts of a pipeline
 
@@ -142,7 +144,9 @@ class Composer:
     def _layer_name(self, node: nodes.Layer, all_: Sequence[nodes.Layer]) -> None:
         first = next(layer for layer in all_ if layer.name.text == node.name.text)
         if first is not node:
-            self.names.said.append(problems.name_taken(node.name.span, "layer", node.name.text, first.name.span))
+            self.names.said.append(
+                pipeline_problems.name_taken(node.name.span, "layer", node.name.text, first.name.span)
+            )
 
     def _layer(
         self, node: nodes.Layer, before: nodes.Layer | None, last: checked.Layer | None, damaged: bool
@@ -152,7 +156,7 @@ class Composer:
         proposes = _of(node.statements, nodes.Propose)
         where = f"layer `{node.name.text}`"
         if not proposes and not damaged:
-            self.names.said.append(problems.empty_layer(node.name.span, node.name.text))
+            self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
         agents = read_agents(self.declarations, self._as_agent, proposes, last)
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, agents) if sparse else None
@@ -165,7 +169,7 @@ class Composer:
         when = None
         if node.when:
             if before is None:
-                self.names.said.append(problems.when_on_first(node.when.span))
+                self.names.said.append(pipeline_problems.when_on_first(node.when.span))
             judged_before = next((s for s in before.statements if isinstance(s, nodes.Judge)), None) if before else None
             when = Conditions(self.declarations, _scores(judged_before)).read(node.when)
         if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
@@ -175,7 +179,9 @@ class Composer:
     def _activate(self, node: nodes.Activate, agents: Sequence[checked.Agent] | None) -> checked.Activate | None:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and agents is not None and count > len(agents):
-            self.names.said.append(problems.too_many(node.count.span, "a gate can not activate", count, len(agents)))
+            self.names.said.append(
+                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, len(agents))
+            )
         gate = node.gate
         name = gate.name.text if isinstance(gate, nodes.Call) else gate.name
         args = gate.args if isinstance(gate, nodes.Call) else ()
@@ -202,7 +208,9 @@ class Composer:
     def _quorum(self, node: nodes.Quorum, active: int | None) -> checked.Quorum | None:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and active is not None and count > active:
-            self.names.said.append(problems.too_many(node.count.span, "a quorum can not wait for", count, active))
+            self.names.said.append(
+                pipeline_problems.too_many(node.count.span, "a quorum can not wait for", count, active)
+            )
         after_s = rules.duration(self.names, node.after) if node.after else 0.0
         return None if count is None or after_s is None else checked.Quorum(count, after_s, node.span)
 
@@ -228,9 +236,9 @@ class Composer:
             if node.settings:
                 rules.read_settings(self.names, node.settings, {}, f"`{gate.name.text}()`")
             if not layers and not broken:
-                self.names.said.append(problems.nothing_to_aggregate(gate.span, gate.name.text))
+                self.names.said.append(pipeline_problems.nothing_to_aggregate(gate.span, gate.name.text))
             elif gate.name.text == "best" and layers and not _ranks(layers[-1]):
-                self.names.said.append(problems.best_without_judge(gate.span))
+                self.names.said.append(pipeline_problems.best_without_judge(gate.span))
             return checked.FreeAggregate("vote" if gate.name.text == "vote" else "best", node.span)
         read = rules.read_settings(self.names, node.settings, settings.AGGREGATE, "an aggregate")
         model = self.declarations.model_of(gate)
@@ -266,7 +274,7 @@ class Composer:
         for extra in statements[1:]:
             at = extra.span
             keyword = Span(at.source, at.start, at.start + len(what))
-            self.names.said.append(problems.stands_twice(keyword, what, where, statements[0].span))
+            self.names.said.append(pipeline_problems.stands_twice(keyword, what, where, statements[0].span))
         return statements[0] if statements else None
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from smoadsl.language import checked, nodes, problems, rules
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
 from smoadsl.language.declare import Declarations
 
 _FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
@@ -112,7 +112,7 @@ class Conditions:
             self._names.said.append(problems.wrong_type(node.span, "a comparison of numbers", f"`{operator}`"))
             return None
         if name.startswith("score.") and not self._scored:
-            self._names.said.append(problems.needs_scores(left.span, name))
+            self._names.said.append(pipeline_problems.needs_scores(left.span, name))
         return self._against(node, name, measure, operator, right)
 
     def _against(

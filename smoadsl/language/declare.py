@@ -3,8 +3,6 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from smoadsl.adapters import ADAPTERS
 from smoadsl.builtins.prompts import Place, built_in
@@ -45,7 +43,6 @@ class Declarations:
         if name not in self._providers:
             declared = self.names.declared.get(name)
             if isinstance(declared, nodes.Provider):
-                self.names.used.add(name)
                 found = self._declared_provider(declared)
             elif name in WELL_KNOWN:
                 row = WELL_KNOWN[name]
@@ -87,10 +84,12 @@ class Declarations:
         return replace(provider, **{into: read[key] for into, key in named.items() if key in read})
 
     def _good_url(self, url: str, span: Span, with_key: bool) -> bool:
+        from smoadsl.language.urls import origin_of, to_this_machine, wrong_with_url  # only where a file has a URL
+
         why = wrong_with_url(url)
         if why:
             self.names.said.append(problems.bad_base_url(span, why))
-        elif with_key and url.startswith("http:") and not is_loopback(url):
+        elif with_key and url.startswith("http:") and not to_this_machine(url):
             self.names.said.append(problems.key_in_clear(span, origin_of(url)))
         else:
             return True
@@ -103,6 +102,8 @@ class Declarations:
             return provider
         if not self._good_url(text.value, text.span, False):
             return None
+        from smoadsl.language.urls import origin_of
+
         same = origin_of(text.value) == origin_of(provider.base_url)
         moved = replace(provider, base_url=text.value.rstrip("/"))
         return moved if same else replace(moved, api_key=None, headers={})
@@ -136,6 +137,7 @@ class Declarations:
             self.names.said.append(problems.bad_model(value.span))
             return None
         at = value.lines[0] if value.lines else value.span.start
+        self.names.used.add(provider_name)
         provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
         own = self.names.value(node.value)
@@ -250,36 +252,3 @@ class Declarations:
 
             self.names.said.extend(check_template(template, place))
         return template
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port: what a key is bound to."""
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
-
-
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def wrong_with_url(url: str) -> str:
-    """What keeps a text from being a base URL; empty when nothing does."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return str(error)
-    if parts.scheme not in ("http", "https"):
-        return "it does not begin with `https://` or `http://`"
-    if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):
-        return "it names no host"
-    if parts.username or parts.password:
-        return "a user and password may not stand in it"
-    if parts.query or parts.fragment:
-        return "it has a query or a fragment"
-    return "port 0 can not be reached" if port == 0 else ""

@@ -34,7 +34,6 @@ class _Line:
     is_comment: bool = False
     block: Bracket | None = None  # of a line that begins something: what that stands in
     kind: str = ""  # the kind of word it begins with
-    keyword: int = 0  # where the keyword of a layer's statement ends
     stop: int = 0  # where spaces are put in to align it with its neighbours
     whole: bool = False  # whether what it begins ends on it too
 
@@ -145,7 +144,8 @@ class _Writer:
         word, line, kind = self._words[index], self._line, top.bracket.kind
         if top.broken and top.begun is None:
             top.begun, line.block, line.kind = line, top.bracket, "" if kind is Kind.SETTINGS else word.kind
-            line.keyword = len(word.text) * (kind is Kind.LAYER)
+            if kind is Kind.LAYER:
+                line.text += " " * (top.bracket.keyword - len(word.text))
         elif top.begun is line and not line.stop:
             if word.kind == "EQUAL" and (kind is not Kind.LAYER or top.count == 2):  # a layer's: `propose NAME =`
                 line.stop = len(line.text) - len(" =")
@@ -173,7 +173,8 @@ class _Writer:
         ):
             self._end_line(word.after, top.inner, top.inner)
         elif self._goes_on_below(index, top):
-            self._end_line(word.after, top.inner + 1, top.inner + 1, inside=True)
+            further = 2 if kind is Kind.PIPELINE else 1  # what a layer holds stands one further in than the layer
+            self._end_line(word.after, top.inner + further, top.inner + further, inside=True)
 
     def _goes_on_below(self, index: int, top: _Open) -> bool:
         """Whether the line ends in the middle of a statement."""
@@ -217,30 +218,24 @@ def _set_items_apart(lines: Sequence[_Line]) -> None:
 
 
 def _align(lines: Sequence[_Line]) -> None:
-    """The `=` of neighbours; in a test, what is replied; in a layer, what follows the keywords."""
+    """The `=` of neighbours, and what the replies of a test are."""
     for run in _runs(lines):
-        _pad(run, [line.stop for line in run])
-    for replies in _by_block(line for line in lines if line.kind == "REPLY" and 0 < line.stop <= _MOST_ALIGNED):
-        _pad(replies, [line.stop for line in replies])
+        _pad(run)
+    tests: dict[Bracket | None, list[_Line]] = {}
+    for line in lines:
+        if line.kind == "REPLY" and 0 < line.stop <= _MOST_ALIGNED:
+            tests.setdefault(line.block, []).append(line)
+    for replies in tests.values():
+        _pad(replies)
         if all(line.text.startswith("reply * ") for line in replies):
             for line in replies:
                 line.text = line.text.replace(" * ", "  *  ", 1)  # under the text of the prompt
-    for statements in _by_block(line for line in lines if line.keyword):
-        _pad(statements, [line.keyword for line in statements])
 
 
-def _pad(lines: Sequence[_Line], stops: Sequence[int]) -> None:
-    """Put spaces in at the stops so that what follows stands in one column."""
-    column = max(stops)
-    for line, stop in zip(lines, stops, strict=True):
-        line.text = line.text[:stop] + " " * (column - stop) + line.text[stop:]
-
-
-def _by_block(lines: Iterable[_Line]) -> Iterable[list[_Line]]:
-    blocks: dict[Bracket | None, list[_Line]] = {}
+def _pad(lines: Sequence[_Line]) -> None:
+    column = max(line.stop for line in lines)
     for line in lines:
-        blocks.setdefault(line.block, []).append(line)
-    return blocks.values()
+        line.text = line.text[: line.stop] + " " * (column - line.stop) + line.text[line.stop :]
 
 
 def _runs(lines: Sequence[_Line]) -> Iterator[list[_Line]]:

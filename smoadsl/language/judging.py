@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.conditions import mentions_scores
 from smoadsl.language.declare import Declarations
 
@@ -20,14 +20,14 @@ def read_judge(
     read = rules.read_settings(names, node.settings, settings.JUDGE, "a judge")
     keep = rules.number(1, settings.MOST_AGENTS, whole=True)(names, node.keep) if node.keep else None
     if keep is not None and active is not None and keep > active and node.keep:
-        names.said.append(problems.too_many(node.keep.span, "the judge can not keep", keep, active))
+        names.said.append(pipeline_problems.too_many(node.keep.span, "the judge can not keep", keep, active))
     used = {"min_score", "feedback"} & read.keys() or any(mentions_scores(stop.condition) for stop in stops)
     drops = isinstance(by, checked.FreeJudge) and by.kind == "cluster"
     if node.keep is None and not used and not drops:
-        names.said.append(problems.keep_missing(node.gate.span))
+        names.said.append(pipeline_problems.keep_missing(node.gate.span))
     scores = isinstance(by, checked.ModelJudge) and by.kind == "score"
     if "min_score" in read and not scores:
-        names.said.append(problems.needs_scores(node.gate.span, "min_score"))
+        names.said.append(pipeline_problems.needs_scores(node.gate.span, "min_score"))
     template = declarations.template_for(read, "judge")
     if by is None or len(names.said) > before:
         return None

@@ -73,6 +73,7 @@ class Bracket:
     tall: bool = False  # whether it holds a text block of several lines
     operator: str = ""  # the one that binds a condition least: lines end after it
     first: str = ""  # the kind of word that the current statement begins with
+    keyword: int = 0  # the length of the longest of these words
 
 
 def read(text: str) -> list[Word]:
@@ -101,19 +102,20 @@ def read(text: str) -> list[Word]:
 
 def _gap(text: str, begin: int, end: int, line_start: int) -> Gap:
     gap = Gap()
-    ends = at = 0  # line ends since the last comment; the column of the comment after the word
+    ends = below = 0  # line ends since the last comment; the column in which the comment after the word may go on
     for piece in _BETWEEN.finditer(text, begin, end):
         if piece.group() == "\n":
             ends += 1
             gap.broken = True
             continue
-        comment = piece.group().rstrip()
-        column = piece.start() - text.rfind("\n", 0, piece.start())
+        comment, at = piece.group().rstrip(), piece.start()
+        before = text[text.rfind("\n", 0, at) + 1 : at]
         if not gap.broken and begin:
-            gap.comment, at = [comment], column
-            if line_start >= 0 and "\t" not in text[line_start : piece.start()]:
-                gap.line_start, gap.column = line_start, piece.start() - line_start
-        elif gap.column >= 0 and column == at and ends == 1 and not gap.own:
+            gap.comment = [comment]
+            below = len(before) * ("\t" not in before)
+            if line_start >= 0 and "\t" not in text[line_start:at]:
+                gap.line_start, gap.column = line_start, at - line_start
+        elif below and before == " " * below and ends == 1 and not gap.own:
             gap.comment.append(comment)
         else:
             gap.own.append((ends > 1, comment))
@@ -135,7 +137,8 @@ def brackets(found: Sequence[Word]) -> dict[int, Bracket]:
             stack[-1].broken |= closed.broken
             stack[-1].tall |= closed.tall
         top = stack[-1]
-        top.first = top.first or word.kind
+        if not top.first:
+            top.first, top.keyword = word.kind, max(top.keyword, len(word.text))
         if word.kind in OPENING:
             top = Bracket(_kind(top, word, found[index - 1]), index)
             stack.append(top)

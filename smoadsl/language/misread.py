@@ -47,7 +47,7 @@ class Misread:
         self._tell_turns(end, end, True)
 
     def _tell_turns(self, begin: int, end: int, is_word: bool) -> None:
-        """Those before a token stand in a comment, those inside it in a text; where it is no word, it is told anyway."""
+        """Those before a token stand in a comment, those inside it in a text; where it is no word, it is told too."""
         while self._turns and self._turns[0].start < end:
             span = self._turns.popleft()
             if span.start < begin or is_word:

@@ -10,12 +10,12 @@ from decimal import Decimal
 from smoadsl.diagnostics.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Node:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Name(Node):
     text: str
 
@@ -23,27 +23,27 @@ class Name(Node):
 # ---- values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Number(Node):
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Duration(Node):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Money(Node):
     usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Rate(Node):
     per_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Text(Node):
     """`lines` has the source's offset at which each line of the text begins, so that a place in it can be shown."""
 
@@ -51,34 +51,34 @@ class Text(Node):
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Bool(Node):
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Ref(Node):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Call(Node):
     name: Name
     args: "tuple[Value, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class List(Node):
     items: "tuple[Value, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Setting(Node):
     key: Name
     value: "Value"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Object(Node):
     settings: tuple[Setting, ...]
 
@@ -92,29 +92,29 @@ Gate = Ref | Call
 # ---- conditions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Path(Node):
     """A dotted name: `round`, `score.best`, `plan.max_usd`."""
 
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Or(Node):
     parts: "tuple[Condition, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class And(Node):
     parts: "tuple[Condition, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Not(Node):
     part: "Condition"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Node):
     left: "Operand"
     operator: str
@@ -128,46 +128,46 @@ Condition = Or | And | Not | Comparison | Operand
 # ---- declarations
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Import(Node):
     path: Text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Param(Node):
     name: Name
     value: Value
     choices: List | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Provider(Node):
     name: Name
     value: Value
     settings: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Model(Node):
     name: Name
     value: Value
     settings: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Role(Node):
     name: Name
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Roles(Node):
     name: Name
     value: Value
     settings: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Template(Node):
     name: Name
     value: Value
@@ -176,7 +176,7 @@ class Template(Node):
 # ---- pipelines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Target(Node):
     """One agent, or `times` of them: `qwen`, `alice = qwen`, `qwen * 6`."""
 
@@ -185,7 +185,7 @@ class Target(Node):
     times: Count | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Propose(Node):
     targets: tuple[Target, ...]
     roles: Ref | List | None
@@ -193,26 +193,26 @@ class Propose(Node):
     settings: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Activate(Node):
     count: Count
     gate: Gate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Quorum(Node):
     count: Count
     after: Duration | Ref | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Judge(Node):
     gate: Gate
     keep: Count | None
     settings: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Stop(Node):
     whole_pipeline: bool
     condition: Condition
@@ -221,7 +221,7 @@ class Stop(Node):
 LayerStatement = Propose | Activate | Quorum | Judge | Stop
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Layer(Node):
     name: Name
     repeat: Count | None
@@ -229,17 +229,17 @@ class Layer(Node):
     statements: tuple[LayerStatement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Answer(Node):
     form: Gate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Budget(Node):
     settings: Object
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Aggregate(Node):
     gate: Gate
     settings: Object | None
@@ -248,7 +248,7 @@ class Aggregate(Node):
 PipelineStatement = Answer | Budget | Layer | Aggregate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Pipeline(Node):
     """`damaged` when a statement could not be read: what seems to be missing may be what was left out."""
 
@@ -260,24 +260,24 @@ class Pipeline(Node):
 # ---- tests
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Prompt(Node):
     text: Text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Input(Node):
     fields: Object
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Error(Node):
     """A fault that a test injects: a status, or a kind such as `timeout`."""
 
     kind: int | str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Reply(Node):
     """`who` is `*`, a path of names, or one that ends in `judge` or `aggregate`."""
 
@@ -286,7 +286,7 @@ class Reply(Node):
     outcome: Text | Error | List | Object | Bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Expect(Node):
     condition: Condition
 
@@ -294,7 +294,7 @@ class Expect(Node):
 TestStatement = Prompt | Input | Reply | Expect
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class Test(Node):
     title: Text
     pipeline: Name
@@ -305,7 +305,7 @@ Declaration = Provider | Model | Role | Roles | Template | Param | Pipeline
 Item = Import | Declaration | Test
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False)
 class File:
     """A file's items in written order, and the names that items too broken to read would have declared."""
 

@@ -13,14 +13,13 @@ from lark.exceptions import UnexpectedToken
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems, syntax_problems
-from smoadsl.language.brackets import CLOSING, MOST_NESTING, OPENING, TooDeep, balanced, not_too_deep
+from smoadsl.language.brackets import CLOSING, HOMES, MOST_NESTING, OPENING, TooDeep, balanced, not_too_deep
 from smoadsl.language.build import build_item, build_value
 from smoadsl.language.misread import Misread
-from smoadsl.language.recover import Mistake, recover
+from smoadsl.language.recover import DECLARATIONS, Mistake, recover
 from smoadsl.language.tokens import LineEnds, parser, words
 
 MOST_CHARACTERS = 1_000_000
-DECLARATIONS = ("IMPORT", "PARAM", "PROVIDER", "MODEL", "ROLE", "ROLES", "TEMPLATE", "PIPELINE", "TEST")
 _UNREAD = nodes.File((), frozenset(("",)))  # it may declare more than can be read: the empty name stands for that
 
 
@@ -60,7 +59,7 @@ class _Reading:
         return list(not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text)))))
 
     def file(self) -> Outcome[nodes.File]:
-        groups = list(_items(self.tokens()))
+        groups = list(_items(list(self._with_braces(self.tokens()))))
         items = [item for group in groups if (item := self._item(group)) is not None]
         unread = frozenset(self.unread_names | {""} if self.said else ())
         return Outcome(nodes.File(tuple(items), unread), tuple(self.said))
@@ -76,8 +75,30 @@ class _Reading:
                 None, tuple(self._told(mistake, tokens) for mistake in recover(tokens, "value").mistakes[:1])
             )
 
+    def _with_braces(self, tokens: Sequence[Token]) -> Iterator[Token]:
+        """The tokens, with each brace that is missing at the end of a line, or stands on the next, put where it should
+        be: after `layer NAME` and the like, if what follows can only stand inside."""
+        header = brace = ""
+        for index, token in enumerate(tokens):
+            if index == 0 or tokens[index - 1].type in ("_NL", "LBRACE"):
+                header, brace = token.type, ""
+            if token.type == "LBRACE":
+                brace = token.type
+            following = [after.type for after in tokens[index + 1 : index + 3]]
+            if token.type != "_NL" or brace or not _goes_inside(header, following):
+                yield token
+                continue
+            end = tokens[index - 1].end_pos or 0
+            self.said.append(syntax_problems.unexpected_end(Span(self.source, end - 1, end), frozenset(("LBRACE",))))
+            self.misread.lines.add(token.line or 0)
+            if following[0] != "LBRACE":
+                yield Token.new_borrow_pos("LBRACE", "{", token)
+
     def _item(self, tokens: list[Token]) -> nodes.Item | None:
-        tokens, damaged = balanced(tokens, lambda token: _span(self.source, token), self._silent, self.said)
+        name = _name(tokens)
+        tokens, mended = balanced(tokens, lambda token: _span(self.source, token), self._silent, self.said)
+        self.misread.lines |= mended
+        damaged = bool(mended)
         if not tokens:
             return None
         try:
@@ -86,22 +107,33 @@ class _Reading:
             recovered = recover(tokens)
             for mistake in recovered.mistakes:
                 self._report(mistake, tokens)
-            if recovered.tokens is None:
-                return None
-            tree, damaged = _feed(recovered.tokens, "item"), True
+            tree = _feed(recovered.tokens, "item") if recovered.tokens is not None else None
+            damaged = True
         said_before = len(self.said)
-        item = build_item(self.source, tree, self.said)
-        if isinstance(item, nodes.Import) and len(self.said) > said_before:
-            return None
-        return replace(item, damaged=True) if damaged and isinstance(item, nodes.Pipeline) else item
+        item = build_item(self.source, tree, self.said) if tree is not None else None
+        match item:
+            case nodes.Import() if len(self.said) > said_before:
+                return None
+            case nodes.Test() if damaged:
+                return None  # what it seems to lack may be what was left out
+            case nodes.Pipeline() if damaged:
+                return replace(item, damaged=True)
+        if item is None or damaged:
+            self.unread_names.add(name)
+        return item
 
     def _report(self, mistake: Mistake, tokens: Sequence[Token]) -> None:
         left_out = tokens[slice(*mistake.left_out)]
         for index, token in enumerate(left_out[:-1]):
-            if token.type in DECLARATIONS and left_out[index + 1].type == "NAME":
-                self.unread_names.add(str(left_out[index + 1]))
-        if not any(token.line in self.misread.lines for token in (*left_out, *tokens[mistake.at : mistake.at + 1])):
+            after = left_out[index + 1]
+            if after.type == "NAME" and token.type in DECLARATIONS:
+                self.unread_names.add(str(after))
+            elif token.type == "NAME" and after.type == "EQUAL":  # perhaps a declaration without its keyword
+                self.unread_names.add(str(token))
+        lines = {token.line or 0 for token in (*left_out, *tokens[mistake.at : mistake.at + 1])}
+        if not lines & self.misread.lines:
             self.said.append(self._told(mistake, tokens))
+        self.misread.lines |= {token.line or 0 for token in tokens[mistake.at : mistake.at + 1]}
 
     def _told(self, mistake: Mistake, tokens: Sequence[Token]) -> Diagnostic:
         before = tokens[mistake.at - 1] if 0 < mistake.at <= len(tokens) else None
@@ -120,21 +152,41 @@ class _Reading:
         return token.line in self.misread.lines or (token.type in OPENING and self.misread.open_to_the_end)
 
 
+def _name(tokens: Sequence[Token]) -> str:
+    """The name that an item would declare, as far as can be seen."""
+    return next((str(token) for token in tokens[:2] if token.type == "NAME"), "")
+
+
+def _goes_inside(header: str, following: Sequence[str]) -> bool:
+    """Whether a line that begins so goes in the braces that the line before should have opened."""
+    if header in ("PIPELINE", "LAYER", "TEST"):
+        return following[:1] == ["LBRACE"] or (following[0] in HOMES and HOMES[following[0]] == header)
+    if header in ("PROVIDER", "MODEL", "ROLES"):
+        return following[:1] == ["LBRACE"] or following in (["NAME", "EQUAL"], ["STRING", "EQUAL"])
+    return False
+
+
 def _items(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """The tokens of each item. An item begins where a line does: at the top level, or wherever a line can only be the
-    beginning of a declaration, so that a missing brace does not swallow the rest of the file."""
+    """The tokens of each item. An item begins with a line that declares something: at the top level, or wherever a line
+    can do nothing else, so that a missing brace does not swallow the rest of the file."""
     group: list[Token] = []
     depth = 0
     for index, token in enumerate(tokens):
-        if group and group[-1].type == "_NL" and token.type != "LBRACE":
-            outside = depth <= 0 or ((token.column or 0) <= (group[0].column or 0) and _declares(tokens, index))
-            if outside:
+        if group and group[-1].type == "_NL":
+            outside = depth <= 0 and _seems_to_declare(tokens, index)
+            if outside or ((token.column or 0) <= (group[0].column or 0) and _declares(tokens, index)):
                 yield group[:-1]
                 group, depth = [], 0
         depth += (token.type in OPENING) - (token.type in CLOSING)
         group.append(token)
     if group:
         yield group
+
+
+def _seems_to_declare(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a line at the top level begins like a declaration, perhaps with its first word misspelt."""
+    kinds = [token.type for token in tokens[index : index + 3]]
+    return kinds[0] in DECLARATIONS or kinds in (["NAME", "NAME", "EQUAL"], ["NAME", "NAME", "LBRACE"])
 
 
 def _declares(tokens: Sequence[Token], index: int) -> bool:

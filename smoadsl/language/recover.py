@@ -15,6 +15,7 @@ from lark.parsers.lalr_analysis import Shift
 from smoadsl.language.brackets import CLOSING, OPENING
 from smoadsl.language.tokens import parser
 
+DECLARATIONS = frozenset("IMPORT PARAM PROVIDER MODEL ROLE ROLES TEMPLATE PIPELINE TEST".split())
 _END = "$END"
 
 
@@ -114,7 +115,10 @@ class _Walk:
     def _end_before(self, index: int) -> bool:
         """The item ends before a word that does not fit, if it can."""
         whole = self.fits(_END)
-        self.mistakes.append(Mistake(index, self.accepted(), (index if whole else 0, len(self.tokens))))
+        if whole and self.tokens[index].type == "_NL":  # a line after the item that begins no other
+            self.mistakes.append(Mistake(index + 1, DECLARATIONS, (index, len(self.tokens))))
+        else:
+            self.mistakes.append(Mistake(index, self.accepted(), (index if whole else 0, len(self.tokens))))
         return whole
 
     def _follow(self, token: Token, index: int, before: list[int]) -> None:
@@ -136,12 +140,9 @@ class _Walk:
             block.states_before, block.kept_before = before, len(self.kept) - 1
 
     def _mend(self, index: int) -> int | None:
-        """Read on where it is plain what was meant: a keyword as a name, a brace one line too low."""
+        """Read on where it is plain what was meant: a keyword as a name."""
         token = self.tokens[index]
         following = self.tokens[index + 1].type if index + 1 < len(self.tokens) else _END
-        if token.type == "_NL" and following == "LBRACE" and self.fits("LBRACE"):
-            self.mistakes.append(Mistake(index, frozenset(("LBRACE",)), (index, index + 1)))
-            return index + 1
         same_line = index > 0 and self.tokens[index - 1].line == token.line
         if same_line and token.isidentifier() and self.fits("NAME", following):
             self.mistakes.append(Mistake(index, frozenset(("NAME",)), (index, index), is_name=True))

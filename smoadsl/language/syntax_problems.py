@@ -183,7 +183,7 @@ def never_opened(span: Span) -> Diagnostic:
 
 
 def never_closed(span: Span) -> Diagnostic:
-    closing = {"{": "}", "(": ")", "[": "]"}[span.text]
+    closing = {"(": ")", "[": "]"}.get(span.text, "}")
     return _error("MOA013", span, f"this `{span.text}` is never closed", f"close it with `{closing}`")
 
 

@@ -19,49 +19,51 @@ _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset")
 _FORBIDDEN = (jinja.Import, jinja.FromImport, jinja.Include, jinja.Extends, jinja.Block, jinja.Macro, jinja.CallBlock)
 _MOST_LOOPS, _MOST_NESTING, _MOST_BRANCHES = 16, 48, 200  # what is compiled must stay within Python's own limits
 _EXPRESSION = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
+_WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _TAG = re.compile(r"\{%[-+]?\s*(end)?(if|for|set(?=\s*\w*\s*[-+]?%))\b")
 
 
 def check_template(template: checked.Template, place: Place | None) -> Iterator[Diagnostic]:
     """What is wrong with a template: its form and, where a place is named, the names that it is not given there."""
+    places = _Places(template)
     try:
         environment = Environment()
         deep = _deep_brackets(environment, template.text)
         tree = environment.parse(template.text if deep is None else "")
     except TemplateSyntaxError as error:
-        yield _syntax(template, error.lineno, error.message or "syntax error")
+        yield _syntax(template, places, error.lineno, error.message or "syntax error")
         return
     deep = deep or _deep_blocks(tree)
     if deep is not None:
-        yield problems.template_syntax(_line(template, deep), "this is nested too deeply", "set its parts apart")
+        yield problems.template_syntax(places.line(deep), "this is nested too deeply", "set its parts apart")
         return
     for node in tree.find_all(jinja.Node):
         if isinstance(node, jinja.Filter) and node.name not in FILTERS:
-            yield problems.template_filter(_word(template, node.lineno, node.name), "filter", node.name, FILTERS)
+            yield problems.template_filter(places.word(node.lineno, node.name), "filter", node.name, FILTERS)
         elif isinstance(node, jinja.Test) and node.name not in _TESTS:
-            yield problems.template_filter(_word(template, node.lineno, node.name), "test", node.name, _TESTS)
+            yield problems.template_filter(places.word(node.lineno, node.name), "test", node.name, _TESTS)
         elif isinstance(node, _FORBIDDEN):
             name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
-            yield problems.template_filter(_line(template, node.lineno), "tag", name, ("for", "if", "set"))
+            yield problems.template_filter(places.line(node.lineno), "tag", name, ("for", "if", "set"))
     if place is not None:
         known = PLACES[place]
         for name, line in dict.fromkeys(_free_names(tree, {*known, "range"})):
-            yield problems.template_unknown(_word(template, line, name), name, place, known)
+            yield problems.template_unknown(places.word(line, name), name, place, known)
 
 
-def _syntax(template: checked.Template, line: int, message: str) -> Diagnostic:
+def _syntax(template: checked.Template, places: "_Places", line: int, message: str) -> Diagnostic:
     """Jinja's complaint in our words."""
     if unknown := re.match(r"Encountered unknown tag '(\w+)'", message):
-        return problems.template_filter(_word(template, line, unknown[1]), "tag", unknown[1], _TAGS)
+        return problems.template_filter(places.word(line, unknown[1]), "tag", unknown[1], _TAGS)
     if unclosed := re.search(r"innermost block that needs to be closed is '(\w+)'", message):
         opened = [tag for tag in _unclosed(template.text) if tag[2] == unclosed[1]]
         line = template.text.count("\n", 0, opened[-1].start()) + 1 if opened else line
         help = f"close it with `{{% end{unclosed[1]} %}}`"
-        return problems.template_syntax(_line(template, line), f"`{{% {unclosed[1]} %}}` is never closed", help)
+        return problems.template_syntax(places.line(line), f"`{{% {unclosed[1]} %}}` is never closed", help)
     plain = message[:1].lower() + message[1:].rstrip(".")
     plain = re.sub(r"'([^']*)'", r"`\1`", plain).replace("`end of print statement`", "`}}`")
     help = "an expression ends with `}}`, a tag with `%}`" if "unexpected" in plain or "expected token" in plain else ""
-    return problems.template_syntax(_line(template, line), plain, help)
+    return problems.template_syntax(places.line(line), plain, help)
 
 
 def _unclosed(text: str) -> list[re.Match[str]]:
@@ -141,20 +143,28 @@ def _names(target: jinja.Node) -> Iterable[jinja.Name]:
     return [target] if isinstance(target, jinja.Name) else target.find_all(jinja.Name)
 
 
-def _line(template: checked.Template, number: int) -> Span:
-    source = template.span.source
-    if not 1 <= number <= len(template.lines):
-        return template.span
-    start = template.lines[number - 1]
-    length = len(source.line(source.place(start)[0])) - source.place(start)[1] + 1
-    return Span(source, start, max(start + 1, min(start + length, template.span.end)))
+class _Places:
+    """Where the lines of a template, and the words in its tags and expressions, stand in the source."""
 
+    def __init__(self, template: checked.Template) -> None:
+        self._template = template
+        self._words: dict[int, dict[str, int]] = {}
 
-def _word(template: checked.Template, number: int, word: str) -> Span:
-    """Where a word stands in a line: in a tag or an expression, and not as another's attribute, if it can be told."""
-    line = _line(template, number)
-    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}\b")
-    for expression in _EXPRESSION.finditer(line.text):
-        if found := pattern.search(line.text, *expression.span()):
-            return Span(line.source, line.start + found.start(), line.start + found.end())
-    return line
+    def line(self, number: int) -> Span:
+        template, source = self._template, self._template.span.source
+        if not 1 <= number <= len(template.lines):
+            return template.span
+        start = template.lines[number - 1]
+        length = len(source.line(source.place(start)[0])) - source.place(start)[1] + 1
+        return Span(source, start, max(start + 1, min(start + length, template.span.end)))
+
+    def word(self, number: int, word: str) -> Span:
+        """A word of that line, where it is not another's attribute; the line where it can not be told."""
+        line = self.line(number)
+        if line.start not in self._words:
+            words = self._words[line.start] = {}
+            for expression in _EXPRESSION.finditer(line.text):
+                for found in _WORD.finditer(line.text, *expression.span()):
+                    words.setdefault(found.group(), line.start + found.start())
+        at = self._words[line.start].get(word)
+        return line if at is None else Span(line.source, at, at + len(word))

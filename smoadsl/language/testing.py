@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, problems, rules
+from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
 from smoadsl.language.resolve import Names
 
 FAULTS = ("timeout", "reset", "cut", "stalled", "empty", "refused", "length", "garbage")
@@ -39,7 +39,7 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
     for expect in expects:
         _expectation(names, expect.condition)
     if not prompts:
-        names.said.append(problems.no_prompt(node.title.span))
+        names.said.append(pipeline_problems.no_prompt(node.title.span))
     if len(names.said) > before:
         return None
     whole = tuple(reply for reply in replies if reply)
@@ -81,7 +81,7 @@ def _reply(names: Names, pipeline: checked.Pipeline, node: nodes.Reply) -> check
                 at = who.text.find(name)
                 span = Span(who.source, who.start + max(at, 0), who.start + max(at, 0) + len(name))
                 listed = [*known, "*", "judge", "moderator", "aggregate"]
-                names.said.append(problems.unknown_recipient(span, name, listed))
+                names.said.append(pipeline_problems.unknown_recipient(span, name, listed))
                 return None
     after_s = rules.duration(names, node.after) if node.after else 0.0
     outcome = _outcome(names, kind, node, [agent.name for agent in agents_of(pipeline)])
@@ -93,16 +93,18 @@ def _reply(names: Names, pipeline: checked.Pipeline, node: nodes.Reply) -> check
 def _recipients(pipeline: checked.Pipeline) -> set[str]:
     """Agents and models of a pipeline; the plain name of several agents means each of them."""
     agents = agents_of(pipeline)
-    models = {agent.target.name for agent in agents}
-    if isinstance(pipeline.aggregate, checked.ModelAggregate):
-        models.add(pipeline.aggregate.model.name)
+    answering = [agent.target for agent in agents if isinstance(agent.target, checked.Model)]
+    inner = [agent.target for agent in agents if isinstance(agent.target, checked.Pipeline)]
+    for end in (one.aggregate for one in (pipeline, *inner)):
+        answering += [end.model] if isinstance(end, checked.ModelAggregate) else []
+    models = {one.name for model in answering for one in (model, *model.fallbacks)}
     return models | {agent.name for agent in agents} | {agent.name.partition(".")[0] for agent in agents}
 
 
 def _agent(names: Names, node: nodes.Node, name: str, agents: Collection[str]) -> str:
     """An agent that a scripted verdict names must be one of the pipeline's."""
     if name not in agents:
-        names.said.append(problems.unknown_recipient(node.span, name, agents))
+        names.said.append(pipeline_problems.unknown_recipient(node.span, name, agents))
     return name
 
 
@@ -126,7 +128,7 @@ def _outcome(
         case _:
             whom = f"the {kind}" if kind in _VERDICTS else "an agent"
             due = _DUE[kind if kind in _VERDICTS else "reply"]
-            names.said.append(problems.wrong_reply(node.outcome.span, whom, due))
+            names.said.append(pipeline_problems.wrong_reply(node.outcome.span, whom, due))
             return None
 
 
@@ -164,7 +166,7 @@ def _expectation(names: Names, node: nodes.Condition) -> None:
         case nodes.Path():
             name = ".".join(node.parts)
             if name not in EXPECTATIONS:
-                names.said.append(problems.unknown_expectation(node.span, name, EXPECTATIONS))
+                names.said.append(pipeline_problems.unknown_expectation(node.span, name, EXPECTATIONS))
         case nodes.Bool() | nodes.Number() | nodes.Text() | nodes.Money() | nodes.Duration() | nodes.List():
             pass
         case _:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,9 @@ def _begins_a_statement(token: Token, following: Token | None) -> bool:
 
 def grammar_folder() -> Path:
     """Where the grammar lies: inside an installed package, beside it in a checkout."""
-    inside = Path(str(files("smoadsl"))) / "grammars"
-    return inside if inside.is_dir() else inside.parent.parent / "grammars"
+    package = Path(__file__).parent.parent
+    inside = package / "grammars"
+    return inside if inside.is_dir() else package.parent / "grammars"
 
 
 def build_tables() -> dict[str, object]:

@@ -4,6 +4,7 @@
 must be asked for twice. Retries are attempts of the same call and do not count.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -45,6 +46,10 @@ class _Cost:
             self.calls + times * other.calls, self.tokens + times * other.tokens, self.path + times * other.path
         )
 
+    def or_else(self, other: "_Cost") -> "_Cost":
+        """At most the one or the other."""
+        return _Cost(max(self.calls, other.calls), max(self.tokens, other.tokens), max(self.path, other.path))
+
 
 def bounds(plan: Plan) -> Bounds:
     """The bounds of a plan whose layers are as they will run."""
@@ -61,14 +66,33 @@ def bounds(plan: Plan) -> Bounds:
 def _pipeline(pipeline: Pipeline, mode: Mode) -> _Cost:
     cost = _Cost()
     for index, layer in enumerate(pipeline.layers):
-        ended = mode == "least" and any(_may_end(earlier) for earlier in pipeline.layers[:index])
+        before = pipeline.layers[:index]
+        ended = mode == "least" and any(_may_end(earlier) for earlier in before)
         skipped = mode == "least" and layer.when is not None
         if not ended and not skipped:
-            cost = cost.then(_layer(layer, index + 1 < len(pipeline.layers), mode))
+            cost = cost.then(_when(layer, before, mode)).then(_layer(layer, index + 1 < len(pipeline.layers), mode))
     if isinstance(pipeline.aggregate, ModelAggregate):
         end = pipeline.aggregate
         cost = cost.then(_call(end.call, mode) if end.output is None else _verdict(end.call, mode))
     return cost
+
+
+def _when(layer: Layer, before: Sequence[Layer], mode: Mode) -> _Cost:
+    """The moderators that `when` may ask: of what the last round was asked too, the word is known, unless the layer
+    before did not run."""
+    cost = _Cost()
+    known = _asked(before[-1], before[-1].rounds, follows=True) if before and mode == "full" else {}
+    for asked in moderators(layer.when) if layer.when and mode != "least" else ():
+        if question(asked) not in known:
+            known[question(asked)] = asked.call
+            cost = cost.then(_verdict(asked.call, mode))
+    return cost
+
+
+def _asked(layer: Layer, number: int, follows: bool) -> dict[tuple[str, str], Call]:
+    """The moderators that a round's stop rules may ask, each question once."""
+    stops = [stop for stop in layer.stops if number < layer.rounds or (stop.whole_pipeline and follows)]
+    return {question(m): m.call for stop in stops for m in moderators(stop.condition)}
 
 
 def _may_end(layer: Layer) -> bool:
@@ -133,12 +157,13 @@ def _after(layer: Layer, number: int, follows: bool, mode: Mode) -> _Cost:
         if judge and isinstance(judge.by, ModelJudge) and judge.read_in(number, layer.rounds):
             cost = _judge(layer, judge.by, mode)
         return cost
-    stops = [stop for stop in layer.stops if number < layer.rounds or (stop.whole_pipeline and follows)]
-    asked = {(m.call.model, m.call.template): m.call for stop in stops for m in moderators(stop.condition)}
+    asked = _asked(layer, number, follows)
     if judge and isinstance(judge.by, ModelJudge) and _may_choose(layer, number):
-        cost = cost.then(_judge(layer, judge.by, mode))
-        if judge.fused:
-            asked.pop((judge.by.call.model, "built-in moderator"), None)
+        one = _judge(layer, judge.by, mode)
+        moderator = asked.pop((judge.by.call.model, "built-in moderator"), None) if judge.fused else None
+        if moderator and mode == "worst":  # after failures it may be asked alone, where nobody needs to judge
+            one = one.or_else(_verdict(moderator, mode))
+        cost = cost.then(one)
     for call in asked.values():
         cost = cost.then(_verdict(call, mode))
     return cost
@@ -186,6 +211,11 @@ def _truth(condition: Condition, round_: int | None) -> bool | None:
             assert_never(condition)
 
 
+def question(moderator: Moderator) -> tuple[str, str]:
+    """The moderator's model and its template: one question, however often it is written."""
+    return moderator.call.model, moderator.call.template
+
+
 def compare(value: float, condition: Compare) -> bool:
     """The comparison of a known value."""
     match condition.operator:
@@ -205,27 +235,26 @@ def compare(value: float, condition: Compare) -> bool:
             assert_never(condition.operator)
 
 
-_FRAME_TOKENS = 64  # the markers around a quoted response
+def may_go_on(layer: Layer, team: Collection[str] = (), arrived: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The responses that can go on from a round of the layer at most: by agent, the most tokens of each.
 
-
-def reference_tokens(pipeline: Pipeline) -> int:
-    """The most input tokens that the responses which reach the aggregate can take; a response that is not yet written
-    counts twice its `max_tokens`, as bytes of text are counted before a call."""
-    most = 0
-    for layer in pipeline.layers:
-        keep = layer.judge.keep if layer.judge and layer.judge.keep is not None else active(layer)
-        sizes = sorted((2 * _response_tokens(agent.does) + _FRAME_TOKENS for agent in layer.agents), reverse=True)
-        most = max(most, sum(sizes[:keep]))
-    return most
+    `team` are the agents that run, where it is known; `arrived` has the tokens of responses that are there. One that is
+    not yet written counts twice its `max_tokens`, as the bytes of a text are counted before a call."""
+    known = arrived or {}
+    agents = [agent for agent in layer.agents if not team or agent.name in team]
+    sizes = {agent.name: known.get(agent.name, 2 * _response_tokens(agent.does)) for agent in agents}
+    keep = layer.judge.keep if layer.judge and layer.judge.keep is not None else active(layer)
+    largest = sorted(sizes, key=lambda name: -sizes[name])[: min(keep, active(layer))]
+    return {name: sizes[name] for name in largest}
 
 
 def _response_tokens(does: Call | Pipeline) -> int:
+    """The most that an agent can answer; in the place of a pipeline's aggregate one of its agents may."""
     match does:
         case Call():
             return does.max_tokens
-        case Pipeline(aggregate=ModelAggregate() as aggregate):
-            return aggregate.call.max_tokens
         case Pipeline():
-            return max((_response_tokens(a.does) for layer in does.layers for a in layer.agents), default=0)
+            agents = max((_response_tokens(a.does) for layer in does.layers for a in layer.agents), default=0)
+            return max(agents, does.aggregate.call.max_tokens if isinstance(does.aggregate, ModelAggregate) else 0)
         case _:
             assert_never(does)

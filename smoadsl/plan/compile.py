@@ -2,7 +2,7 @@
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
-from smoadsl.language import checked, problems
+from smoadsl.language import checked, pipeline_problems, problems
 from smoadsl.language.check import Given, check
 from smoadsl.language.load import Reader, load
 from smoadsl.plan.bounds import bounds
@@ -48,8 +48,8 @@ def choose(program: checked.Program, name: str | None, source: Source) -> Outcom
     if len(outer) == 1:
         return Outcome(program.pipelines[outer[0]])
     if not outer:
-        return _refused(problems.no_pipeline(whole_file))
-    return _refused(problems.several_pipelines(whole_file, outer, source.name))
+        return _refused(pipeline_problems.no_pipeline(whole_file))
+    return _refused(pipeline_problems.several_pipelines(whole_file, outer, source.name))
 
 
 def _refused(diagnostic: Diagnostic) -> Outcome[checked.Pipeline]:

@@ -9,7 +9,7 @@ from smoadsl.builtins import judges
 from smoadsl.plan.plan import Aggregate, Call, FreeAggregate, ModelAggregate
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place
-from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.prompts import Prompts, Response, names_of
 from smoadsl.runtime.rounds import RoundFailed
 
 
@@ -43,7 +43,9 @@ class Answering:
             case ModelAggregate():
                 return await self._synthesis(aggregate, went_on, layer, number)
             case FreeAggregate() if not went_on.kept:
-                raise RoundFailed(f"{self._asker.spent or 'nothing was answered'}, and {aggregate.kind}() has no response")
+                raise RoundFailed(
+                    f"{self._asker.spent or 'nothing was answered'}, and {aggregate.kind}() has no response"
+                )
             case FreeAggregate(kind="best"):
                 return went_on.best_first[0].text
             case FreeAggregate():
@@ -61,14 +63,14 @@ class Answering:
             self._asker.tell(events.AnswerPiece, text=text)
 
         streamed = show if aggregate.stream and not self._inside else None
-        place = Place("aggregate", f"{self._inside}aggregate", layer, number)
+        place = Place("aggregate", f"{self._inside}aggregate", layer, number, references=names_of(went_on.kept))
         try:
             if aggregate.output is None:
                 _, reply = await self._asker.ask(place, aggregate.call, messages, None, streamed, last=True)
             else:
                 reply = await self._structured(aggregate.call, aggregate.output, place, messages)
         except Fault as fault:
-            best = _fitting(aggregate.output, went_on)
+            best = _fitting(aggregate.output, went_on) if number else None  # what it only saw is no answer of its own
             if shown or aggregate.otherwise == "fail" or best is None:
                 raise RoundFailed(f"the aggregate failed: {fault.message}") from fault
             why = f"the aggregate failed ({fault.message}); this is the response of {best.agent}"

@@ -1,19 +1,19 @@
-"""Aside, to keep what the aggregate may need from being spent before it: at first the worst case, less as it is known."""
+"""Aside, to keep what the aggregate may need from being spent before it: the worst case, and less as it is known."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from smoadsl.calls.budget import Budget, Cost
 from smoadsl.plan.bounds import may_go_on
 from smoadsl.plan.plan import ModelAggregate, Pipeline
 from smoadsl.runtime.asker import cost_at_most
 from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.render import RenderError
 
 Sizes = Mapping[str, int]  # the most tokens of each response, by agent
 
 
 class Aside:
-    """What a pipeline's budget sets aside: the most responses that can still reach the aggregate, and its own answer."""
+    """What a pipeline's budget sets aside: the most responses that can still reach the aggregate, and its answer."""
 
     def __init__(self, pipeline: Pipeline, budget: Budget, prompts: Prompts) -> None:
         limits = pipeline.budget
@@ -33,7 +33,7 @@ class Aside:
         self._settled = [_sizes(seen), *(may_go_on(layer) for layer in self._layers)]
         self._set()
 
-    def round(self, place: int, number: int, team: Sequence[str], before: Sequence[Response]) -> None:
+    def begin_round(self, place: int, number: int, team: Sequence[str], before: Sequence[Response]) -> None:
         """Round `number` of the layer at `place` begins."""
         later = self._layers[place if number < self._layers[place].rounds else place + 1 :]
         self._settled = [_sizes(before), *(may_go_on(layer) for layer in later)]
@@ -58,7 +58,10 @@ class Aside:
     def _cost(self, aggregate: ModelAggregate, sizes: Sizes) -> Cost:
         """The aggregate's call with responses of these sizes: the messages as they would be, without the texts."""
         responses = [Response(agent, "", None) for agent in sizes]
-        messages = self._prompts.aggregate(aggregate.call, responses, "", 0)
+        try:
+            messages = self._prompts.aggregate(aggregate.call, responses, "", 0)
+        except RenderError:  # a template that needs what these responses lack could not be sent either
+            return Cost()
         return cost_at_most(aggregate.call, messages, aggregate.output, sum(sizes.values())).cost
 
 

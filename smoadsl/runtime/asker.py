@@ -100,7 +100,7 @@ class Asker:
         except Exhausted as exhausted:
             raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         number = self._books.add(calls=1).calls
-        told = {name: getattr(place, name) for name in ("purpose", "agent", "layer", "round", "repair")}
+        told = {name: getattr(place, name) for name in ("purpose", "agent", "layer", "round", "repair", "references")}
         self.tell(
             events.CallStarted, call=number, model=call.model, messages=messages, labels=dict(place.labels), **told
         )

@@ -3,16 +3,12 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from smoadsl.plan.bounds import compare
+from smoadsl.plan.bounds import compare, question
 from smoadsl.plan.plan import And, Compare, Condition, Constant, Moderator, Not, Or, moderators
 
 Known = Mapping[str, float | None]  # measures by name; None where a measure has no value in this round
-Question = tuple[str, str]  # the moderator's model and its template: one question, however often it is written
+Question = tuple[str, str]  # as `bounds.question` has it
 Said = Mapping[Question, bool]
-
-
-def question(moderator: Moderator) -> Question:
-    return moderator.call.model, moderator.call.template
 
 
 def evaluate(condition: Condition, known: Known, said: Said) -> bool | None:

@@ -19,7 +19,7 @@ from smoadsl.runtime.answering import Answering, WentOn
 from smoadsl.runtime.aside import Aside, time_for_the_aggregate_s
 from smoadsl.runtime.asker import Asker, Emit, Place
 from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.prompts import Prompts, Response
+from smoadsl.runtime.prompts import Prompts, Response, names_of
 from smoadsl.runtime.render import RenderError
 from smoadsl.runtime.rounds import AgentFailed, RoundFailed, Team, activate, propose
 from smoadsl.runtime.seeds import seed_for
@@ -69,8 +69,9 @@ async def execute(plan: Plan, conversation: Conversation, caller: Caller, emit: 
 
 
 class _Execution:
-    """One pipeline of a run. `_went_on` is what went on from the last round, `_standing` what is known of it. A pipeline
-    that is an agent begins with what the agent sees, and its layers are shown behind its name."""
+    """One pipeline of a run. `_went_on` is what went on from the last round, `_standing` what is known of it.
+
+    A pipeline that is an agent begins with what the agent sees, and its layers are shown behind its name."""
 
     def __init__(
         self,
@@ -128,7 +129,7 @@ class _Execution:
         for number in range(1, layer.rounds + 1):
             if spent := self._asker.spent:
                 return self._go_on_with_less(shown_as, number, f"{spent}; the aggregate works with what went on before")
-            self._aside.round(index, number, team.names, self._went_on.kept)
+            self._aside.begin_round(index, number, team.names, self._went_on.kept)
             try:
                 responses = await propose(team, number, partial(self._respond, team, number), self._asker)
             except RoundFailed as failed:
@@ -147,17 +148,26 @@ class _Execution:
 
     async def _respond(self, team: Team, number: int, agent: Agent) -> Response:
         references, own = seen_by(agent, team.names, self._went_on.kept)
+        seen = [r for r in self._went_on.kept if r is own or r in references]
+        name = self._inside + agent.name
         try:
             match agent.does:
                 case Call() as call:
                     messages = self._prompts.propose(agent, references, own, team.shown_as, number)
-                    place = Place("propose", self._inside + agent.name, team.shown_as, number)
+                    place = Place("propose", name, team.shown_as, number, references=names_of(seen))
                     text = (await self._asker.ask(place, call, messages))[1].text
                 case Pipeline() as inner:
-                    seen = [r for r in self._went_on.kept if r is own or r in references]
-                    inside = f"{self._inside}{agent.name}/"
                     asked = self._with_role(agent.role)
-                    text = await _Execution(self._plan, inner, asked, self._asker, self._seed, inside, seen).text()
+                    execution = _Execution(self._plan, inner, asked, self._asker, self._seed, f"{name}/", seen)
+                    text = await execution.text()
+                    told = {
+                        "layer": team.shown_as,
+                        "round": number,
+                        "agent": name,
+                        "pipeline": inner.name,
+                        "text": text,
+                    }
+                    self._asker.tell(events.PipelineAnswered, **told)
                 case _:
                     assert_never(agent.does)
         except (Fault, RoundFailed, NoVerdict) as failed:

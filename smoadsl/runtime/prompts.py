@@ -24,6 +24,11 @@ class Response:
         return {"text": self.text, "agent": self.agent, "score": self.score, "feedback": self.feedback}
 
 
+def names_of(responses: Sequence[Response]) -> tuple[str, ...]:
+    """Whose the responses are."""
+    return tuple(response.agent for response in responses)
+
+
 class InRound(Protocol):
     """Where a judge stands: what its template is told of the round."""
 

@@ -5,10 +5,11 @@ another, as the conversation or as an instruction.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, pass_context
+from jinja2.runtime import Context
 
 from smoadsl.runtime.sandbox import MOST_CHARACTERS, Fuel, Refused, compiled
 
@@ -17,11 +18,20 @@ class RenderError(Exception):
     """A template that could not be filled; the message is one sentence for its author."""
 
 
-def fenced(pieces: Sequence[Mapping[str, Any]]) -> str:
-    """Texts between markers that carry a mark which occurs in none of them, named by role or agent."""
-    texts = [str(piece["content"] if "content" in piece else piece["text"]) for piece in pieces]
-    names = [str(piece.get("role") or piece.get("agent") or "response") for piece in pieces]
-    mark = _mark(texts)
+def fenced(pieces: Sequence[Mapping[str, Any]], beside: Sequence[str] = ()) -> str:
+    """Texts between markers, named by role or agent; a judge's remarks on a text stand behind it, between their own.
+
+    The mark on the markers occurs in none of the texts, nor in those `beside` them in the same message."""
+    names: list[str] = []
+    texts: list[str] = []
+    for piece in pieces:
+        name = str(piece.get("role") or piece.get("agent") or "response")
+        names.append(name)
+        texts.append(str(piece["content"] if "content" in piece else piece["text"]))
+        if piece.get("feedback"):
+            names.append(f"remarks on {name}")
+            texts.append(str(piece["feedback"]))
+    mark = _mark([*texts, *beside])
     return "\n\n".join(
         f"<<< {name} [{mark}]\n{text}\n>>> end of {name} [{mark}]" for name, text in zip(names, texts, strict=True)
     )
@@ -35,6 +45,24 @@ def _mark(texts: Sequence[str]) -> str:
         if not any(mark in text for text in texts):
             return mark
     raise RenderError("no mark could be found that the responses do not contain")
+
+
+@pass_context
+def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
+    """As a filter: one who knows the conversation still can not know the mark that it is quoted with."""
+    return fenced(pieces, list(_texts(context.get_all())))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All the texts that a template is given."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def render(text: str, name: str, values: Mapping[str, Any]) -> str:
@@ -52,6 +80,6 @@ def render(text: str, name: str, values: Mapping[str, Any]) -> str:
     return "".join(pieces).strip()
 
 
-_FILTERS = (("fenced", fenced),)
+_FILTERS = (("fenced", _fenced),)
 _RENDERING = (Refused, TemplateError, RecursionError, SyntaxError, ArithmeticError, LookupError, TypeError, ValueError,
               AttributeError)  # fmt: skip

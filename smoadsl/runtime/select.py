@@ -13,6 +13,8 @@ from smoadsl.runtime.asker import Asker, Place
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.verdicts import ask_verdict, tell_no_word
 
+Free = Literal["vote", "consensus", "cluster", "random", "first"]
+
 
 class NoVerdict(Exception):
     """A judge whose `otherwise` is `fail` gave no verdict; the message is one sentence."""
@@ -69,7 +71,7 @@ class Selector:
         match judge.by:
             case FreeJudge() as free:
                 seed = at.seed if free.seed is None else str(free.seed)
-                return self._settle(judge, responses, at, self._free(free.kind, f"{free.kind}()", responses, keep, seed))
+                return self._settle(judge, responses, at, self._free(free.kind, responses, keep, seed, "()"))
             case ModelJudge(kind="pairwise") as by:
                 order = await self._pairwise(judge, by, responses, keep, at)
             case ModelJudge() as by:
@@ -136,26 +138,90 @@ class Selector:
         places = sorted(range(count), key=lambda p: (-winners.count(p), p))
         return _Order(places, keep, by.call.model)
 
-    def _otherwise(
-        self, judge: Judge, by: ModelJudge, responses: Sequence[Response], keep: int, at: Round
-    ) -> _Order:
+    def _otherwise(self, judge: Judge, by: ModelJudge, responses: Sequence[Response], keep: int, at: Round) -> _Order:
         """Who decides in the place of a judge that gave no verdict; never silently. A spent budget is no reason to
         fail: it never costs the answer."""
-        model, spent = by.call.model, self._asker.spent
-        otherwise = judge.otherwise
-        if otherwise == "fail":
-            if not spent:
-                raise NoVerdict(
-                    f"layer {at.layer}, round {at.number}: the judge {model} gave no verdict that can be read"
-                )
-            otherwise = "consensus"
-        why = f"the judge {model} was not asked: {spent}" if spent else f"the judge {model} gave no verdict that can be read"
-        self._asker.tell(events.Degraded, layer=at.layer, round=at.number, why=f"{why}; {otherwise} decided")
-        if otherwise == "first":
-            return _Order(range(len(responses)), keep, "first")
-        return self._free(otherwise, otherwise, responses, keep, at.seed)
+        model, otherwise, spent = by.call.model, judge.otherwise, self._asker.spent
+        why = f"was not asked, as {spent}" if spent else "gave no verdict that can be read"
+        if otherwise == "fail" and not spent:
+            raise NoVerdict(f"layer {at.layer}, round {at.number}: the judge {model} {why}")
+        decides: Free = "consensus" if otherwise == "fail" else otherwise
+        why = f"the judge {model} {why}; {decides} decided"
+        self._asker.tell(events.Degraded, layer=at.layer, round=at.number, why=why)
+        return self._free(decides, responses, keep, at.seed)
 
-    def _agents(labelled: Mapping[str, Response]) -> dict[str, str]:
+    def _free(self, kind: Free, responses: Sequence[Response], keep: int, seed: str, shown: str = "") -> _Order:
+        """Who decides without any call."""
+        by = f"{kind}{shown}"
+        values, texts = [r.value for r in responses], [r.text for r in responses]
+        match kind:
+            case "vote":
+                return _Order(judges.vote(values), keep, by)
+            case "random":
+                return _Order(judges.shuffled(len(responses), f"random {seed}"), keep, by)
+            case "cluster":
+                places, size = judges.cluster(values, texts, self._by_claim)
+                return _Order(places, min(keep, size), by)
+            case "first":
+                return _Order(range(len(responses)), keep, by)
+            case "consensus":
+                return _Order(judges.consensus(values, texts), keep, by)
+            case _:
+                assert_never(kind)
+
+    def _settle(self, judge: Judge, responses: Sequence[Response], at: Round, order: _Order) -> Selection:
+        """The first of an order go on, in declared order: without near-duplicates, and without those under `min_score`,
+        but never without the best."""
+        chosen: list[int] = []
+        repeats: list[int] = []
+        for place in order.places:
+            if len(chosen) == order.keep:
+                break
+            (repeats if _repeats(responses, place, chosen, judge.dedupe) else chosen).append(place)
+        verdict = order.verdict
+        if judge.min_score is not None and verdict.scores:
+            good = {p for p, r in enumerate(responses) if verdict.scores[r.agent] >= judge.min_score}
+            chosen = [p for p in chosen if p in good] or chosen[:1]
+            repeats = [p for p in repeats if p in good]
+        marked = [
+            replace(r, score=verdict.scores.get(r.agent), feedback=verdict.remarks.get(r.agent, "")) for r in responses
+        ]
+        ranking = [*chosen, *(p for p in order.places if p not in chosen)]
+        kept = tuple(marked[place] for place in sorted(chosen))
+        self._asker.tell(
+            events.Judged,
+            layer=at.layer,
+            round=at.number,
+            by=order.by,
+            ranking=tuple(responses[p].agent for p in ranking),
+            kept=tuple(r.agent for r in kept),
+            dropped=tuple(r.agent for place, r in enumerate(responses) if place not in chosen),
+            scores=dict(verdict.scores),
+            remarks=dict(verdict.remarks),
+            reason=verdict.reason,
+        )
+        return Selection(
+            kept,
+            ranking=tuple(marked[p] for p in ranking),
+            votes=tuple(marked[p] for p in sorted([*chosen, *repeats])),
+            scores=verdict.scores,
+            stop=verdict.stop,
+            reason=verdict.reason,
+        )
+
+
+def all_equal(responses: Sequence[Response]) -> bool:
+    """Whether there are two responses at least, and all have the same final answer."""
+    return measures.agreement([r.value for r in responses]) == 1.0
+
+
+def _repeats(responses: Sequence[Response], place: int, chosen: Sequence[int], ratio: float | None) -> bool:
+    if ratio is None:
+        return False
+    return any(measures.overlap(responses[place].text, responses[other].text) >= ratio for other in chosen)
+
+
+def _agents(labelled: Mapping[str, Response]) -> dict[str, str]:
     return {label: response.agent for label, response in labelled.items()}
 
 

@@ -104,6 +104,7 @@ async def first_that_holds(stops: Sequence[Stop], standing: Standing, asker: Ask
             round=standing.number,
             held=held,
             whole_pipeline=stop.whole_pipeline,
+            origin=stop.origin,
             values=standing.values(stop.condition),
             reason=standing.reason,
         )

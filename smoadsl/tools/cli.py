@@ -10,6 +10,7 @@ from smoadsl import __version__
 COMMANDS = {
     "run": "one prompt through a pipeline",
     "check": "say everything that is wrong with files",
+    "explain": "what a code means, with a wrong and a right example",
     "fmt": "give files their one layout",
     "plan": "what a pipeline will do, and what it can cost",
     "test": "run the tests in files, without network or key",

@@ -1,4 +1,4 @@
-"""The embedded model, for real: the true weights, the true runtime, in this process."""
+"""Test local, to see the embedded model for real: the true weights, the true runtime, in this process."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The OpenAI adapter, case by case: what one attempt comes to. The cases are those of the catalogue of faults."""
+"""Test openai, to hold one attempt of the OpenAI adapter to the catalogue of faults, case by case."""
 
 from dataclasses import dataclass, replace
 from typing import Any

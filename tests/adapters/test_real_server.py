@@ -1,4 +1,4 @@
-"""The OpenAI adapter against llama.cpp's own server: what the wall plays must agree with what is real."""
+"""Test real server, to see that what the wall plays agrees with llama.cpp's own server."""
 
 import asyncio
 from collections.abc import Iterator

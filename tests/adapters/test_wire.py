@@ -1,4 +1,4 @@
-"""What can happen to one attempt on the wire: connections, heads, statuses, silence, cuts and cancelling."""
+"""Test wire, to see what can happen to one attempt: connections, heads, statuses, silence, cuts and cancelling."""
 
 import asyncio
 import errno

@@ -60,7 +60,6 @@ TOLD = {  # what the report of a case says, in this order
         "degraded: the judge dan gave no verdict that can be read; consensus decided",
         "judge consensus",
         "kept: ann and bob",
-        "maybe",
         "degraded: the moderator dan gave no verdict",
         "goes on",
         "degraded: the run did not go as it was written",
