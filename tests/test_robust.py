@@ -68,14 +68,14 @@ def torn(text: str) -> Iterator[str]:
 
 
 def test_every_beginning_of_a_pipeline_is_read(share: Callable[[list[str], int], list[str]]) -> None:
-    for text in share([text[:at] for text in (*PIPELINES, *SMALL) for at in range(len(text))], 700):
+    for text in share([text[:at] for text in (*PIPELINES, *SMALL) for at in range(len(text))], 2_000):
         survives(text)
 
 
 def test_every_example_is_read_with_a_word_less_a_word_more_and_two_mixed_up(
     share: Callable[[list[str], int], list[str]],
 ) -> None:
-    for text in share([broken for text in (*PIPELINES, *SMALL) for broken in torn(text)], 900):
+    for text in share([broken for text in (*PIPELINES, *SMALL) for broken in torn(text)], 1_500):
         survives(text)
 
 
@@ -178,10 +178,10 @@ def test_a_character_that_can_not_be_seen_is_told(code: int) -> None:
 
 @pytest.mark.parametrize("turn", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 def test_what_turns_the_reading_order_is_told_wherever_it_stands(turn: str) -> None:
-    start = 'model m = "groq/x"\npipeline p { aggregate m }\n'
-    assert survives(f'{start}role r = "a{turn}b"\n') == ["MOA018"]
-    assert survives(f"{start}# a{turn}b\n") == ["MOA018"]
-    assert survives(f"{start}role r{turn} = 1\n")[0] == "MOA005"
+    start = "pipeline p { aggregate m }\n"
+    assert survives(f'{start}model m = "groq/a{turn}b"\n') == ["MOA018"]
+    assert survives(f'{start}model m = "groq/a" # a{turn}b\n') == ["MOA018"]
+    assert survives(f'{start}model m{turn} = "groq/a"\n') == ["MOA005"]
 
 
 NUMBERS = "1e999 -0x1 0x 1_ 1__0 -0 1.2.3 1. NaN inf -inf 00 1/2 5m/s $-1 $1.2.3 9" + "9" * 5_000
@@ -214,7 +214,7 @@ DEEP = {
     "mixed": "roles r = " + "[{ a = (" * MANY,
     "negations": "pipeline p { layer l { stop when " + "not " * MANY,
     "negations in parentheses": "pipeline p { layer l { stop when " + ("not " * 9 + "(") * MANY,
-    "closed by the wrong one": "model m = [ " + "}[ " * MANY,
+    "closed by the wrong one": "model m = [ " + "}[ " * (MANY // 5),
     "and closed again": "roles r = " + "[" * MANY + "]" * MANY,
 }
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,7 +19,7 @@ from smoadsl.adapters.sse import Event
 from smoadsl.adapters.weights import weights_of
 from smoadsl.adapters.words import one_line
 
-_CORES = os.cpu_count() or 1
+_CORES = min(8, os.cpu_count() or 1)  # threads beyond that get in each other's way with so small a model
 # Threads wait for one another at every step, spinning: one core that somebody else needs stalls all of them. With both
 # cores of a busy machine 1 token a second was measured, with one of them 40.
 _THREADS = max(1, min(4, _CORES // 2))
@@ -141,14 +141,7 @@ def _take(event: bytes, chat: ChatAnswer, on_text: OnText) -> None:
 def _load(model: str) -> _Runtime:
     """Load the weights, which takes half a second once they are here."""
     path = weights_of(model)
-    try:
-        import xllamacpp
-    except ImportError as error:
-        if error.name == "xllamacpp":
-            message = "the embedded model needs the package xllamacpp: pip install 'smoadsl[local]'"
-        else:
-            message = f"the package xllamacpp is here but can not be loaded: {one_line(str(error))}"
-        raise Fault(FaultKind.LOCAL, message) from None
+    xllamacpp = _imported()
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_parallel = _SLOTS
@@ -169,6 +162,26 @@ def _load(model: str) -> _Runtime:
     except RuntimeError:
         raise Fault(FaultKind.LOCAL, f"the weights in {path} can not be loaded: is it a whole GGUF file?") from None
     return runtime
+
+
+def _imported() -> Any:
+    # Where other work wants the cores too, threads that spin while they wait for each other slow it thirtyfold.
+    # Its OpenMP reads this when it is loaded, and at no other time.
+    eager = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if eager:
+        os.environ["GOMP_SPINCOUNT"] = "1000"
+    try:
+        import xllamacpp
+    except ImportError as error:
+        if error.name == "xllamacpp":
+            message = "the embedded model needs the package xllamacpp: pip install 'smoadsl[local]'"
+        else:
+            message = f"the package xllamacpp is here but can not be loaded: {one_line(str(error))}"
+        raise Fault(FaultKind.LOCAL, message) from None
+    finally:
+        if eager:
+            os.environ.pop("GOMP_SPINCOUNT", None)
+    return xllamacpp
 
 
 def _closed(connection: Connection) -> Fault:

@@ -108,20 +108,20 @@ class _Pass:
         self.kept.append(at if at.type == kind else Token.new_borrow_pos(kind, CLOSING[kind], at))
 
     def _go_home(self, token: Token, following: Sequence[Token]) -> None:
-        home = HOMES.get(token.type)
+        """A statement that begins a line: blocks that can not hold it end before it, one that could is opened again."""
+        is_setting = bool(following) and following[0].type == "EQUAL"
+        home = None if is_setting else HOMES.get(token.type)
         holders = [opened_by for opener, opened_by in self.stack if opener.type == "LBRACE"]
-        if home is None or (following and following[0].type == "EQUAL") or home in holders[-1:]:
+        if home in holders[-1:] or (home is None and (holders or not is_setting)):
             return
         end_of_line = self.kept.pop()
-        if home not in holders:
-            if self.closed is not None and self.closed[1] == home and self.kept[-1].type == "RBRACE":
-                self.found.append(Problem("never opened", self.kept.pop()))  # the block was meant to go on
-                self.stack.append(self.closed)
-            self.kept.append(end_of_line)
-            return
-        while self.stack[-1][1] != home or self.stack[-1][0].type != "LBRACE":
-            self.found.append(Problem("never closed", self.stack[-1][0]))
-            self._close(end_of_line)
+        if home in holders:
+            while self.stack[-1][1] != home or self.stack[-1][0].type != "LBRACE":
+                self.found.append(Problem("never closed", self.stack[-1][0]))
+                self._close(end_of_line)
+        elif self.closed is not None and home in (None, self.closed[1]) and self.kept[-1].type == "RBRACE":
+            self.found.append(Problem("never opened", self.kept.pop()))
+            self.stack.append(self.closed)
         self.kept.append(end_of_line)
 
 

@@ -34,7 +34,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     """The program that a file set means."""
     files, source = loaded.files, loaded.source
     given = given or Given()
-    names = Names()
+    names = Names(missing=loaded.missing)
     names.collect(files)
     _set_params(names, given)
     declarations = Declarations(names, _overrides(names, given), loaded.reader)
@@ -59,12 +59,12 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     for item in files[0].items:
         if isinstance(item, nodes.Test):
             tests.append(read_test(names, whole, item))
-    if not pipelines and not names.broken and not names.said:
+    if loaded.whole and not names.declared:
         names.said.append(pipeline_problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
     main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))
     recipes = declarations.recipes
     program = checked.Program(whole, main, frozenset(composer.inner), tuple(t for t in tests if t), recipes)
-    if not names.said and not any(file.broken for file in files):
+    if loaded.whole and not names.said:
         names.said.extend(advice(names, program, files))
     return Outcome(program, in_order(names.said))
 

@@ -72,7 +72,7 @@ class Conditions:
         name = ".".join(node.parts)
         if name in MEASURES or value is not None:
             self._names.said.append(problems.not_a_condition(node.span, rules.describe(value or node)))
-        elif name not in self._names.broken:
+        elif not self._names.unread(name):
             self._names.said.append(problems.unknown_measure(node.span, name, [*MEASURES, "moderator"]))
         return None
 
@@ -101,7 +101,7 @@ class Conditions:
             left, right, operator = right, left, _FLIPPED[operator]
         measure = self._measure(left)
         if measure is None or not isinstance(left, nodes.Path):
-            known = isinstance(left, nodes.Path) and left.parts[0] not in self._names.broken
+            known = isinstance(left, nodes.Path) and not self._names.unread(left.parts[0])
             if known and isinstance(left, nodes.Path):
                 self._names.said.append(problems.unknown_measure(left.span, ".".join(left.parts), MEASURES))
             elif not isinstance(left, nodes.Path):
@@ -120,7 +120,7 @@ class Conditions:
     ) -> checked.Condition | None:
         value = self._constant(right) if isinstance(right, nodes.Path) else right
         if value is None and isinstance(right, nodes.Path):
-            if right.parts[0] not in self._names.broken:
+            if not self._names.unread(right.parts[0]):
                 known = self._names.of_kind(nodes.Param)
                 self._names.said.append(problems.unknown_name(right.span, ".".join(right.parts), "param", known))
             return None

@@ -47,7 +47,7 @@ class Declarations:
             elif name in WELL_KNOWN:
                 row = WELL_KNOWN[name]
                 found = Provider(name, row.adapter, row.base_url, Env(row.key) if row.key else None)
-            elif name in self.names.broken:
+            elif self.names.unread(name):
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN]

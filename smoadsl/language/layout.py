@@ -67,7 +67,6 @@ _STATEMENT_BLOCKS = {
 @dataclass(slots=True, eq=False)
 class Bracket:
     kind: Kind
-    open: int
     close: int = 0
     broken: bool = False  # whether the author, or a comment inside, wants it on several lines
     tall: bool = False  # whether it holds a text block of several lines
@@ -126,7 +125,7 @@ def _gap(text: str, begin: int, end: int, line_start: int) -> Gap:
 
 def brackets(found: Sequence[Word]) -> dict[int, Bracket]:
     """What is known of each opening bracket before anything is laid out, by the number of its word."""
-    file = Bracket(Kind.FILE, 0)
+    file = Bracket(Kind.FILE)
     stack, known = [file], {0: file}
     for index, word in enumerate(found[1:], 1):
         following = found[index + 1].kind if index + 1 < len(found) else ""
@@ -140,7 +139,7 @@ def brackets(found: Sequence[Word]) -> dict[int, Bracket]:
         if not top.first:
             top.first, top.keyword = word.kind, max(top.keyword, len(word.text))
         if word.kind in OPENING:
-            top = Bracket(_kind(top, word, found[index - 1]), index)
+            top = Bracket(_kind(top, word, found[index - 1]))
             stack.append(top)
             known[index] = top
         if word.after.comment or word.after.own:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from os.path import normpath
 from typing import Protocol
 
-from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome
+from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems
 from smoadsl.language.parse import parse
@@ -36,12 +36,15 @@ class Loaded:
     source: Source
     files: tuple[nodes.File, ...]
     reader: Reader
+    whole: bool  # whether all of it could be read
+    missing: bool  # whether a file that is imported could not: what seems to be undeclared may be in it
 
 
 def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
     """Parse a file and all that it imports. A file that can not be read, and a cycle of imports, are diagnostics."""
     reader = reader or NoFiles()
     said: list[Diagnostic] = []
+    missing = False
     files = {normpath(source.name): _parse(source, said)}
     chain = list(files)  # the imports that lead to the file being read
     waiting = [_imports(files[chain[0]])]  # for each of them, what it still has to import
@@ -53,6 +56,7 @@ def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
         item = waiting[-1].pop(0)
         found = _read(item.path, reader, said)
         if found is None:
+            missing = True
             continue
         if found.name in chain:
             said.append(problems.import_cycle(item.path.span, [*chain[chain.index(found.name) :], found.name]))
@@ -64,7 +68,8 @@ def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
             files[found.name] = _parse(found, said)
             chain.append(found.name)
             waiting.append(_imports(files[found.name]))
-    return Outcome(Loaded(source, tuple(files.values()), reader), tuple(said))
+    whole = not any(problem.severity is Severity.ERROR for problem in said)
+    return Outcome(Loaded(source, tuple(files.values()), reader, whole, missing), tuple(said))
 
 
 def _parse(source: Source, said: list[Diagnostic]) -> nodes.File:

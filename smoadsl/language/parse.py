@@ -20,30 +20,37 @@ from smoadsl.language.recover import DECLARATIONS, Mistake, recover
 from smoadsl.language.tokens import LineEnds, parser, words
 
 MOST_CHARACTERS = 1_000_000
-_UNREAD = nodes.File((), frozenset(("",)))  # it may declare more than can be read: the empty name stands for that
+_UNREAD = nodes.File((), frozenset(("",)))  # the empty name stands for declarations whose names can not be read
 
 
 def parse(source: Source) -> Outcome[nodes.File]:
     """The file's nodes, as far as they can be read, and what could not."""
-    if len(source.text) > MOST_CHARACTERS:
-        return Outcome(_UNREAD, (problems.too_large(Span(source, 0, 1), len(source.text), MOST_CHARACTERS),))
-    if "\x00" in source.text:
-        at = source.text.index("\x00")
-        return Outcome(_UNREAD, (problems.nul_character(Span(source, at, at + 1)),))
-    reading = _Reading(source)
+    unreadable = _unreadable(source)
+    if unreadable is not None:
+        return Outcome(_UNREAD, (unreadable,))
     try:
-        return reading.file()
+        return _Reading(source).file()
     except TooDeep as deep:
         return Outcome(_UNREAD, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
 
 
 def parse_value(source: Source) -> Outcome[nodes.Value]:
     """One value standing alone, as `--set NAME=VALUE` takes it."""
-    reading = _Reading(source)
+    unreadable = _unreadable(source)
+    if unreadable is not None:
+        return Outcome(None, (unreadable,))
     try:
-        return reading.value()
+        return _Reading(source).value()
     except TooDeep as deep:
         return Outcome(None, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
+
+
+def _unreadable(source: Source) -> Diagnostic | None:
+    """What keeps a text from being looked at at all."""
+    if len(source.text) > MOST_CHARACTERS:
+        return problems.too_large(Span(source, 0, 1), len(source.text), MOST_CHARACTERS)
+    at = source.text.find("\x00")
+    return problems.nul_character(Span(source, at, at + 1)) if at >= 0 else None
 
 
 class _Reading:
@@ -54,18 +61,17 @@ class _Reading:
         self.unread_names: set[str] = set()
 
     def tokens(self) -> list[Token]:
-        if len(self.source.text) > MOST_CHARACTERS or "\x00" in self.source.text:
-            return []
         return list(not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text)))))
 
     def file(self) -> Outcome[nodes.File]:
         groups = list(_items(list(self._with_braces(self.tokens()))))
         items = [item for group in groups if (item := self._item(group)) is not None]
-        unread = frozenset(self.unread_names | {""} if self.said else ())
-        return Outcome(nodes.File(tuple(items), unread), tuple(self.said))
+        if self.misread.open_to_the_end:
+            self.unread_names.add("")
+        return Outcome(nodes.File(tuple(items), frozenset(self.unread_names)), tuple(self.said))
 
     def value(self) -> Outcome[nodes.Value]:
-        tokens = self.tokens()
+        tokens, _ = balanced(self.tokens(), lambda token: _span(self.source, token), self._silent, self.said)
         if not Outcome(tokens, tuple(self.said)).ok:
             return Outcome(None, tuple(self.said))
         try:
@@ -82,6 +88,8 @@ class _Reading:
         for index, token in enumerate(tokens):
             if index == 0 or tokens[index - 1].type in ("_NL", "LBRACE"):
                 header, brace = token.type, ""
+                if tokens[index + 1 : index + 2] and tokens[index + 1].type == "EQUAL":
+                    header = ""  # a setting whose key is a keyword
             if token.type == "LBRACE":
                 brace = token.type
             following = [after.type for after in tokens[index + 1 : index + 3]]
@@ -95,7 +103,7 @@ class _Reading:
                 yield Token.new_borrow_pos("LBRACE", "{", token)
 
     def _item(self, tokens: list[Token]) -> nodes.Item | None:
-        name = _name(tokens)
+        names = _names(tokens)
         tokens, mended = balanced(tokens, lambda token: _span(self.source, token), self._silent, self.said)
         self.misread.lines |= mended
         damaged = bool(mended)
@@ -113,13 +121,14 @@ class _Reading:
         item = build_item(self.source, tree, self.said) if tree is not None else None
         match item:
             case nodes.Import() if len(self.said) > said_before:
+                self.unread_names.add("")
                 return None
             case nodes.Test() if damaged:
                 return None  # what it seems to lack may be what was left out
             case nodes.Pipeline() if damaged:
                 return replace(item, damaged=True)
         if item is None or damaged:
-            self.unread_names.add(name)
+            self.unread_names |= names
         return item
 
     def _report(self, mistake: Mistake, tokens: Sequence[Token]) -> None:
@@ -152,9 +161,9 @@ class _Reading:
         return token.line in self.misread.lines or (token.type in OPENING and self.misread.open_to_the_end)
 
 
-def _name(tokens: Sequence[Token]) -> str:
-    """The name that an item would declare, as far as can be seen."""
-    return next((str(token) for token in tokens[:2] if token.type == "NAME"), "")
+def _names(tokens: Sequence[Token]) -> set[str]:
+    """The names that an item may have been meant to declare; the empty one where none can be seen."""
+    return {str(token) for token in tokens[:4] if token.type == "NAME"} or {""}
 
 
 def _goes_inside(header: str, following: Sequence[str]) -> bool:

@@ -42,7 +42,7 @@ def roles_do_not_fit(span: Span, roles: int, agents: int) -> Diagnostic:
 
 
 def keep_missing(span: Span) -> Diagnostic:
-    return _error("MOA306", span, "this judge chooses nothing", "say how many responses go on: `keep 2`")
+    return _error("MOA306", span, "nobody uses this judge's verdict", "say how many responses go on: `keep 2`")
 
 
 def name_taken(span: Span, what: str, name: str, first: Span) -> Diagnostic:

@@ -277,9 +277,8 @@ def unused(span: Span, kind: str, name: str) -> Diagnostic:
 
 
 def never_stops(span: Span) -> Diagnostic:
-    return _advice(
-        "MOA902", span, "this rule can never stop anything", "it is looked at in every round but the layer's last"
-    )
+    help = "give the layer more rounds, such as `repeat 3`, or take the rule away"
+    return _advice("MOA902", span, "this rule can never stop anything", help)
 
 
 def only_similarity(span: Span) -> Diagnostic:

@@ -140,9 +140,12 @@ class _Walk:
             block.states_before, block.kept_before = before, len(self.kept) - 1
 
     def _mend(self, index: int) -> int | None:
-        """Read on where it is plain what was meant: a keyword as a name."""
+        """Read on where it is plain what was meant: a keyword as a name, a statement that goes on in the next line."""
         token = self.tokens[index]
         following = self.tokens[index + 1].type if index + 1 < len(self.tokens) else _END
+        if token.type == "_NL" and self.fits(following) and not self.fits(_END):
+            self.mistakes.append(Mistake(index, self.accepted(), (index, index + 1)))
+            return index + 1
         same_line = index > 0 and self.tokens[index - 1].line == token.line
         if same_line and token.isidentifier() and self.fits("NAME", following):
             self.mistakes.append(Mistake(index, frozenset(("NAME",)), (index, index), is_name=True))

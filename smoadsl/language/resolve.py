@@ -27,6 +27,7 @@ class Names:
     said: list[Diagnostic] = field(default_factory=list)
     declared: dict[str, nodes.Declaration] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    missing: bool = False  # whether a file that is imported could not be read: it may declare anything
     used: set[str] = field(default_factory=set)
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
 
@@ -39,6 +40,10 @@ class Names:
                 first = self.declared.setdefault(item.name.text, item)
                 if first is not item:
                     self.said.append(problems.declared_twice(item.name.span, item.name.text, first.name.span))
+
+    def unread(self, name: str) -> bool:
+        """Whether a name may be declared in what could not be read, so that nothing is said of it."""
+        return self.missing or name in self.broken
 
     def of_kind(self, kind: type[D]) -> list[str]:
         return [name for name, item in self.declared.items() if isinstance(item, kind)]
@@ -61,7 +66,7 @@ class Names:
         if item is not None:
             self.used.add(name)
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
-        elif name not in self.broken:
+        elif not self.unread(name):
             known = [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
             self.said.append(problems.unknown_name(span, name, what, known))
         return None

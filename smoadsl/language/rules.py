@@ -45,7 +45,7 @@ def describe(node: nodes.Value | nodes.Condition) -> str:
 
 
 def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
-    if isinstance(node, nodes.Ref) and node.name in names.broken:
+    if isinstance(node, nodes.Ref) and names.unread(node.name):
         return
     found = names.value(node)
     if isinstance(found, nodes.Call) and found.name.text == "env":

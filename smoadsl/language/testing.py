@@ -80,7 +80,7 @@ def _reply(names: Names, pipeline: checked.Pipeline, node: nodes.Reply) -> check
                 who = Span(node.span.source, node.span.start + len("reply "), node.span.end)
                 at = who.text.find(name)
                 span = Span(who.source, who.start + max(at, 0), who.start + max(at, 0) + len(name))
-                listed = [*known, "*", "judge", "moderator", "aggregate"]
+                listed = [*known, "*", "judge", "moderator", "router", "aggregate"]
                 names.said.append(pipeline_problems.unknown_recipient(span, name, listed))
                 return None
     after_s = rules.duration(names, node.after) if node.after else 0.0

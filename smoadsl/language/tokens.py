@@ -25,7 +25,7 @@ UNREADABLE = ("OPEN_TEXT", "OPEN_STRING", "SINGLE_QUOTED", "BAD_NUMBER", "UNKNOW
 class LineEnds:
     """Drops the line ends that do not count: those inside ( ) and [ ], after an opening brace, a comma, `and`, `or`
     and `not`, before a closing brace, at both ends of the text, and all but one of several. A line that begins as only
-    a statement does ends every ( and [ that is still open, so that a forgotten one does not swallow the rest."""
+    a statement does counts even so, and ends every ( and [ that is open: a forgotten one does not swallow the rest."""
 
     always_accept = (*UNREADABLE, "_NL")  # makes lark keep terminals that no rule takes
 
@@ -40,8 +40,8 @@ class LineEnds:
                 if last not in _GOES_ON_AFTER and (not brackets or brackets[-1] == "LBRACE"):
                     pending = pending or token
                 continue
-            if passed and brackets and brackets[-1] != "LBRACE" and _begins_a_statement(token, following):
-                pending = pending or passed
+            if passed and last != "LBRACE" and not pending and _begins_a_statement(token, following):
+                pending = passed
                 while brackets and brackets[-1] != "LBRACE":
                     brackets.pop()
             if token.type in _OPENING:

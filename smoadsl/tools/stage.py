@@ -108,7 +108,7 @@ class Stage:
     def _next(self, call: events.CallStarted, recipients: Sequence[tuple[str, str]]) -> checked.Reply | None:
         """The reply whose turn it is: of the first recipient that has any, those for the layer before those for all;
         the last of several repeats."""
-        layer = call.layer.rpartition("/")[2]
+        layer = call.layer.rpartition("/")[2] if call.purpose != "aggregate" else ""  # which stands in none
         for kind, name in recipients:
             fitting = [r for r in self._test.replies if r.kind == kind and r.name == name]
             for place in (layer, ""):
@@ -159,7 +159,7 @@ class Stage:
     def _unnamed(
         self, call: events.CallStarted, request: Request
     ) -> tuple[str, ...] | Mapping[str, float] | bool | None:
-        """What judges and moderators say that a test does not name: the first K, and no. Equal scores keep the first."""
+        """What judges and moderators say that a test does not name: the first K (or equal scores), and no."""
         if call.purpose == "moderator":
             return False
         if call.purpose == "router":

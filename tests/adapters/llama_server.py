@@ -5,6 +5,7 @@ model's weights. It keeps no log of requests, so a proxy in front of it does, an
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -46,7 +47,8 @@ class LlamaServer:
 def llama_server() -> Iterator[LlamaServer]:
     """A running server. It and its proxy are gone afterwards."""
     command = [sys.executable, "-c", _CHILD, str(weights_of(MODEL)), KEY, MODEL]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    patient = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the local adapter does, and for its reason
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=patient) as child:
         assert child.stdin
         assert child.stdout
         try:

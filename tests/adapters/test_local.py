@@ -95,7 +95,7 @@ def test_the_loop_is_free_and_what_runs_beside_changes_no_word(embedded: Embedde
         together = await asyncio.gather(*(adapter.complete(request) for request in reversed(requests)))
         watching.cancel()
         assert [reply.text for reply in reversed(together)] == alone
-        assert max(lags) < 0.2
+        assert max(lags) < 0.5
 
     embedded.run(use)
 
@@ -139,10 +139,10 @@ def test_cancelled_it_returns_at_once_and_is_free_soon(embedded: Embedded) -> No
         for call in (reading, writing, *waiting):
             call.cancel()
         await asyncio.wait([reading, writing, *waiting])
-        assert time.monotonic() - start < 0.1
+        assert time.monotonic() - start < 0.5
         assert reading.cancelled()
         assert writing.cancelled()
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             await adapter.complete(ask("Hello?"))
 
     embedded.run(use)
@@ -228,7 +228,7 @@ def test_a_process_with_it_ends_clean(interrupted: bool) -> None:
     weights_of(MODEL)
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", WHOLE_RUN.format(interrupted=interrupted)]
     root = str(Path(__file__).parents[2])
-    done = subprocess.run(command, capture_output=True, timeout=30, env={**os.environ, "PYTHONPATH": root})
+    done = subprocess.run(command, capture_output=True, timeout=90, env={**os.environ, "PYTHONPATH": root})
     assert (done.returncode, done.stdout, done.stderr) == (7 if interrupted else 0, b"", b"")
 
 

@@ -1,0 +1,37 @@
+"""Templates, to list the built-in templates, or print one to start one's own from."""
+
+import sys
+
+import click
+
+from smoadsl.builtins.prompts import BUILT_IN, built_in
+from smoadsl.diagnostics.suggest import did_you_mean
+from smoadsl.tools.options import Exit
+
+WHAT = {
+    "propose": "puts earlier responses to an agent: propose … { template = NAME }",
+    "rank": "asks a judge for the best K: judge MODEL … { template = NAME }",
+    "score": "asks a judge for scores from 1 to 5: judge score(MODEL) … { template = NAME }",
+    "pairwise": "asks a judge for the better of two: judge pairwise(MODEL) … { template = NAME }",
+    "moderator": "asks whether to end: moderator(MODEL, NAME)",
+    "router": "asks who should work: activate K by router(MODEL, NAME)",
+    "roles": "asks for role descriptions: roles … = generate(MODEL, N) { template = NAME }",
+    "repair": "asks for a verdict once more, with the fault named; it can not be replaced",
+    "aggregate": "puts the responses to the aggregate: aggregate MODEL { template = NAME }",
+}
+
+
+@click.command()
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """List the built-in templates, or print the one called NAME: put it into a file, and say `file("…")`."""
+    if name is None:
+        width = max(map(len, BUILT_IN))
+        for known in BUILT_IN:
+            click.echo(f"{known:{width}}  {WHAT[known]}")
+    elif name in BUILT_IN:
+        sys.stdout.buffer.write(f"{built_in(name)}\n".encode())  # as it is, on every system
+        sys.stdout.buffer.flush()
+    else:
+        raise click.UsageError(f"no built-in template is called {name!r}: {did_you_mean(name, BUILT_IN)}")
+    sys.exit(Exit.DONE)
