@@ -147,9 +147,7 @@ def _expectation(found: re.Match[str], here: str, next_line: int) -> Expected:
     line = int(found["line"] or next_line)
     end = (line + int(found["lines"] or 0), int(found["end"]))
     source = found["source"] or here
-    return Expected(
-        found["severity"], source, found["code"], (line, int(found["column"])), end, found["message"] or ""
-    )
+    return Expected(found["severity"], source, found["code"], (line, int(found["column"])), end, found["message"] or "")
 
 
 def _with_more(expected: Expected, kind: str, text: str) -> Expected:

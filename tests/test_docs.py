@@ -5,12 +5,9 @@ What stands in an HTML comment right above a block says what is to come of it: `
 blocks may name it), `lists: NAME` (the words in code of what follows are all of that list), `limits`.
 """
 
-import asyncio
 import json
 import re
 import runpy
-import sys
-import types
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,7 +21,6 @@ from smoadsl.adapters.scripted import Scripted
 from smoadsl.builtins import answers, guard, prompts
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Severity
-from smoadsl.diagnostics.source import Source
 from smoadsl.language import conditions, load, nodes, parse, settings, testing
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.check import Given
@@ -40,6 +36,7 @@ from smoadsl.tools.rehearse import rehearse
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPTIONS: Mapping[str, Any] = api.run.__kwdefaults__ or {}
 PIPELINES = sorted((ROOT / "pipelines").glob("*.moa"))
 
 MODELS = """\
@@ -72,7 +69,7 @@ LISTS: Mapping[str, Collection[str]] = {
     "expectations": testing.EXPECTATIONS,
     "keywords": KEYWORDS,
 }
-LIMITS = [
+LIMITS: list[int | str] = [
     parse.MOST_CHARACTERS, MOST_NESTING, load.MOST_FILES, settings.MOST_ROUNDS, settings.MOST_AGENTS,
     MOST_AGENTS_IN_ALL, settings.MOST_OUTPUT_TOKENS, "a week", sandbox.MOST_CHARACTERS, sandbox.MOST_STEPS,
     answers._MOST_SCANNED,
@@ -277,70 +274,10 @@ def python_of(name: str) -> Block:
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As it stands, but for the embedded model, which would have to be fetched: a script answers in its place."""
     speaker = Scripted(lambda request: "Air scatters blue light the most.")
-    monkeypatch.setitem(api.run.__kwdefaults__, "opener", lambda kind, connection: speaker)
+    monkeypatch.setattr(api.run, "__kwdefaults__", {**OPTIONS, "opener": lambda kind, connection: speaker})
     monkeypatch.chdir(ROOT)
     block = python_of("README.md")
     run_python(block, tmp_path)
     shown = capsys.readouterr().out
     assert re.findall(r"print\(.*\) +# (.*)", block.text) == [shown.split("\n")[0]]
     assert shown.split("\n")[1:] == ["Air scatters blue light the most. 4", ""]
-
-
-class Provider(types.ModuleType):
-    """What the script takes for the module `openai`: it answers with a model's name, unless `says` has other words."""
-
-    def __init__(self, says: Mapping[str, str | Exception | None]) -> None:
-        super().__init__("openai")
-        self.says = says
-        self.asked: list[tuple[str, str]] = []
-        self.AsyncOpenAI = self.opened
-
-    def opened(self, base_url: str) -> Any:
-        completions = types.SimpleNamespace(create=self.create)
-        return types.SimpleNamespace(chat=types.SimpleNamespace(completions=completions))
-
-    async def create(self, *, model: str, messages: list[dict[str, str]], **sampling: float) -> Any:
-        self.asked.append((model, messages[0]["content"]))
-        said = self.says.get(model, f"said {model}")
-        if isinstance(said, Exception):
-            raise said
-        message = types.SimpleNamespace(content=said)
-        return types.SimpleNamespace(choices=[types.SimpleNamespace(message=message)])
-
-
-QWEN, MIXTRAL, DBRX = "Qwen/Qwen2-72B-Instruct", "mistralai/Mixtral-8x22B-Instruct-v0.1", "databricks/dbrx-instruct"
-
-
-@pytest.mark.parametrize(
-    ("says", "references", "answer"),
-    [
-        ({}, f"1. said {QWEN}\n2. said {MIXTRAL}\n3. said {DBRX}", f"said {QWEN}"),
-        ({MIXTRAL: OSError("down"), DBRX: None}, f"1. said {QWEN}\n2. \n3. None", f"said {QWEN}"),
-        ({QWEN: OSError("down")}, f"1. \n2. said {MIXTRAL}\n3. said {DBRX}", ""),
-        ({QWEN: "Yes.\n2. No."}, f"1. Yes.\n2. No.\n2. said {MIXTRAL}\n3. said {DBRX}", "Yes.\n2. No."),
-    ],
-    ids=["all well", "two proposers without an answer", "no aggregate", "a draft that poses as two"],
-)
-def test_the_script_lacks_what_is_said(
-    says: Mapping[str, str | Exception | None],
-    references: str,
-    answer: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    provider = Provider(says)
-    monkeypatch.setitem(sys.modules, "openai", provider)
-    block = python_of("from-a-script.md")
-    assert 45 <= block.text.count("\n") <= 55
-    assert asyncio.run(run_python(block, tmp_path)["mixture"]("Hello?")) == answer
-    assert [model for model, _ in provider.asked] == [QWEN, MIXTRAL, DBRX] * 2 + [QWEN]
-    assert provider.asked[-1][1].endswith(f"\n\n{references}")
-
-
-def test_the_file_is_eight_lines_and_as_many_calls() -> None:
-    first = next(block for block in blocks(ROOT / "docs" / "from-a-script.md") if block.language == "moa")
-    assert len([line for line in first.text.split("\n") if line]) == 8
-    plan = compile(Source("mixture.moa", first.text)).value
-    assert plan is not None
-    assert plan.bounds is not None
-    assert (plan.bounds.calls.worst, plan.bounds.critical_path.worst) == (7, 3)

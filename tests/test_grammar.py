@@ -79,10 +79,10 @@ BREAKS: tuple[Callable[[list[str], int], list[str]], ...] = (
     lambda words, at: words[:at] + words[at + 1 :],
     lambda words, at: words[: at + 1] + words[at:],
     lambda words, at: words[:at] + words[at + 1 : at + 2] + words[at : at + 1] + words[at + 2 :],
-    lambda words, at: words[:at] + ["}"] + words[at:],
-    lambda words, at: words[:at] + ["("] + words[at:],
-    lambda words, at: words[:at] + ['"'] + words[at:],
-    lambda words, at: words[:at] + ["é"] + words[at:],
+    lambda words, at: [*words[:at], "}", *words[at:]],
+    lambda words, at: [*words[:at], "(", *words[at:]],
+    lambda words, at: [*words[:at], '"', *words[at:]],
+    lambda words, at: [*words[:at], "é", *words[at:]],
     lambda words, at: words[:at],
 )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import smoadsl
-from smoadsl.language import brackets, parse, syntax_problems, tokens
+from smoadsl.language import recover, syntax_problems, tokens
 from tests.corpus_files import FOLDER, cases
 
 ROOT = Path(__file__).parent.parent
@@ -28,8 +28,8 @@ PURE = ("diagnostics", "language", "plan", "show")
 PROBLEMS = sorted((PACKAGE / "language").glob("*problems.py"))
 READS_THE_GRAMMAR = PACKAGE / "language" / "tokens.py"
 IO_MODULES = {"socket", "subprocess", "urllib.request", "http", "aiohttp", "asyncio", "shutil", "tempfile", "glob"}
-IO_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob", "unlink", "mkdir"}
-IO_CALLS |= {"input", "print", "exists", "is_file", "is_dir", "getenv", "stat", "urlopen"}
+IO_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob", "unlink"}
+IO_CALLS |= {"input", "print", "exists", "is_file", "is_dir", "getenv", "stat", "urlopen", "mkdir"}
 DANGEROUS = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 HEAVY = ("aiohttp", "xllamacpp", "pygls", "ray", "opentelemetry", "rich", "genai_prices", "asyncio")
 

@@ -51,7 +51,7 @@ EXHAUSTIONS = [
     "{{ range(1000000000) }}",
     "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
     "{% for a in range(999) %}{% for b in range(999) %}{% for c in range(999) %}x{% endfor %}{% endfor %}{% endfor %}",
-    "{% for a in xs %}{% for b in xs %}{% for c in xs %}{% for d in xs %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% for a in xs %}{% for b in xs %}{% for c in xs %}{% for d in xs %}" + "{% endfor %}" * 4,
     "{% for a in range(99999) %}{{ text }}{% endfor %}",
     "{% set a = text %}" + "{% set a = a ~ a %}" * 30 + "{{ a }}",
     "{% set a = text %}" + "{% set a = a + a %}" * 30 + "{{ a }}",

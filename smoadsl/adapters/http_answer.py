@@ -46,7 +46,7 @@ class Answer:
             if asyncio.get_running_loop().time() >= self._idle_until:
                 raise Fault(FaultKind.STALLED, f"{name} stopped in the middle of its answer", billed=True)
         self._size += len(chunk)
-        if False:
+        if self._size > BODY_LIMIT:
             raise Fault(FaultKind.BAD_BODY, f"{name} sent an answer of more than {BODY_LIMIT} bytes", billed=True)
         return chunk
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -76,7 +76,9 @@ def run_sync(what: Plan | str | Path | Source, prompt: str | Conversation, **opt
     return asyncio.run(run(what, prompt, **options))
 
 
-async def stream(what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any) -> AsyncIterator[Event]:
+async def stream(
+    what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any
+) -> AsyncGenerator[Event, None]:
     """The events of a run, as they happen; the last is `RunFinished` or `RunFailed`. Leaving the loop ends the run."""
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
     task = asyncio.create_task(run(what, prompt, on_event=queue.put_nowait, **options))

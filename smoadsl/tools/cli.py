@@ -8,6 +8,7 @@ import click
 from smoadsl import __version__
 
 COMMANDS = {
+    "init": "write a first pipeline, for a provider that has a key here",
     "run": "one prompt through a pipeline",
     "check": "say everything that is wrong with files",
     "explain": "what a code means, with a wrong and a right example",
@@ -16,6 +17,7 @@ COMMANDS = {
     "test": "run the tests in files, without network or key",
     "lock": "make and pin the roles that a file generates",
     "report": "what happened in a run, from its trace",
+    "templates": "the built-in templates, to start one's own from",
 }
 
 

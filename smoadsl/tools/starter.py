@@ -23,7 +23,7 @@ MODELS = {  # of each provider one that is cheap and quick; who has several keys
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """The text of a file, the model it asks, and the variable with the key of that model's provider, if it needs one."""
+    """The text of a file, the model it asks, and the variable that holds its provider's key, if it needs one."""
 
     text: str
     model: str
@@ -36,13 +36,14 @@ def starter(environ: Mapping[str, str]) -> Starter:
         key = WELL_KNOWN[provider].key
         if environ.get(key, "").strip():
             model = f"{provider}/{id_}"
-            about = f"# Any model of `{provider}` can stand here, and any other as well: \"provider/id\". The key is {key}'s."
-            return Starter(_HEAD + _file(about, model, _SPARSE), model, key)
-    return Starter(_HEAD + _file(_ABOUT_LOCAL, LOCAL, _FREE), LOCAL, "")
+            about = f'# Any model of any provider can stand here: "provider/id". The key of this one is in {key}.'
+            return Starter(_file(about, model, 600, _SPARSE), model, key)
+    return Starter(_file(_ABOUT_LOCAL, LOCAL, 160, _FREE), LOCAL, "")
 
 
-def _file(about: str, model: str, rest: str) -> str:
-    return f'{about}\nmodel writer = "{model}" {{\n{_SETTINGS}}}\n{_PANEL}{rest}'
+def _file(about: str, model: str, max_tokens: int, rest: str) -> str:
+    settings = f"  temperature = 0.7\n  max_tokens  = {max_tokens}\n"
+    return f'{_HEAD}{about}\nmodel writer = "{model}" {{\n{settings}}}\n{_PANEL}{rest}'
 
 
 _HEAD = """\
@@ -56,11 +57,6 @@ _HEAD = """\
 _ABOUT_LOCAL = """\
 # A small model inside the process, for demonstration: no key, no server, and little sense. With a key of your own, swap
 # it without an edit, `--model writer=groq/llama-3.1-8b-instant`, or here: "provider/id"."""
-
-_SETTINGS = """\
-  temperature = 0.7
-  max_tokens  = 400
-"""
 
 _PANEL = """
 roles panel = [
@@ -103,7 +99,8 @@ pipeline first {
     judge   consensus() keep 2   # without a call: the two that share the most with the others
   }
 
-  aggregate writer               # one answer out of what went on
+  # one answer out of what went on; the settings keep a small model from saying everything twice
+  aggregate writer { temperature = 0.3, frequency_penalty = 0.8, max_tokens = 320 }
 }
 
 test "the two that are most alike go on" for first {

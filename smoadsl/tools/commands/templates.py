@@ -6,8 +6,10 @@ import click
 
 from smoadsl.builtins.prompts import BUILT_IN, built_in
 from smoadsl.diagnostics.suggest import did_you_mean
+from smoadsl.show.safe import one_line
 from smoadsl.tools.options import Exit
 
+_MOST_SHOWN = 40  # characters of what was asked for
 WHAT = {
     "propose": "puts earlier responses to an agent: propose … { template = NAME }",
     "rank": "asks a judge for the best K: judge MODEL … { template = NAME }",
@@ -33,5 +35,7 @@ def command(name: str | None) -> None:
         sys.stdout.buffer.write(f"{built_in(name)}\n".encode())  # as it is, on every system
         sys.stdout.buffer.flush()
     else:
-        raise click.UsageError(f"no built-in template is called {name!r}: {did_you_mean(name, BUILT_IN)}")
+        raise click.UsageError(
+            f"no built-in template is called `{one_line(name, _MOST_SHOWN)}`: {did_you_mean(name, BUILT_IN)}"
+        )
     sys.exit(Exit.DONE)

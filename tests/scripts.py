@@ -1,0 +1,110 @@
+"""Scripts, to run small plans with scripted replies on a virtual clock, and keep what was asked of whom."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from smoadsl.adapters.base import Request
+from smoadsl.adapters.scripted import Answer as Scripting
+from smoadsl.adapters.scripted import Scripted
+from smoadsl.diagnostics.diagnostic import in_order
+from smoadsl.diagnostics.render.text import render
+from smoadsl.diagnostics.source import Source
+from smoadsl.plan.plan import Plan
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.events import CallStarted, Event
+from smoadsl.runtime.executor import Answer, RunError
+from smoadsl.tools import api
+from smoadsl.tools.virtual_clock import run_virtually
+
+Script = Callable[[CallStarted, Request], Scripting | Awaitable[Scripting]]
+KEYS = {"GROQ_API_KEY": "none", "OPENAI_API_KEY": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One attempt of a call: whose call it is, and what was sent."""
+
+    call: CallStarted
+    request: Request
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        return [(message.role, message.content) for message in self.request.messages]
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of a run. `answer` is None where it failed, and `failed` says why."""
+
+    asked: list[Asked] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    answer: Answer | None = None
+    failed: str = ""
+
+    def of(self, agent: str, round_: int | None = None) -> Asked:
+        """What an agent was asked, or the judge, a moderator, the router, the aggregate: the first attempt of a round."""
+        return next(a for a in self.asked if a.call.agent == agent and round_ in (None, a.call.round))
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def planned(text: str, pipeline: str | None = None) -> Plan:
+    outcome = api.compile(Source("t.moa", text), pipeline)
+    assert outcome.value is not None, render(in_order(outcome.diagnostics))
+    return outcome.value
+
+
+def run(plan: Plan, script: Script, prompt: str | Conversation = "hi", seed: int = 0) -> Run:
+    """Run a plan to its end, on a virtual clock."""
+    made = Run()
+    calls: dict[str, CallStarted] = {}
+
+    def hear(event: Event) -> None:
+        made.events.append(event)
+        if isinstance(event, CallStarted):
+            calls[str(event.call)] = event
+
+    def answer(request: Request) -> Scripting | Awaitable[Scripting]:
+        made.asked.append(Asked(calls[request.tag], request))
+        return script(calls[request.tag], request)
+
+    adapter = Scripted(answer)
+
+    async def whole() -> None:
+        try:
+            made.answer = await api.run(
+                plan, prompt, seed=seed, on_event=hear, environ=KEYS, opener=lambda kind, connection: adapter
+            )
+        except RunError as error:
+            made.failed = str(error)
+
+    run_virtually(whole())
+    return made
+
+
+def verdict(call: CallStarted, request: Request, best: Sequence[str] = (), stop: bool = False) -> str:
+    """A verdict in the form that is asked for, these agents first."""
+    asked = (request.schema or {}).get("properties", {})
+    label_of = {agent: label for label, agent in call.labels.items()}
+    order = [label_of[agent] for agent in best if agent in label_of]
+    order += [label for label in call.labels if label not in order]
+    said: dict[str, object] = {"reason": ""}
+    if "best" in asked:
+        said["best"] = order[: asked["best"]["minItems"]]
+    if "scores" in asked:
+        said["scores"] = {label: max(1, 5 - place) for place, label in enumerate(order)}
+    if "remarks" in asked:
+        said["remarks"] = {label: f"remark for {agent}" for label, agent in call.labels.items()}
+    if "stop" in asked:
+        said["stop"] = stop
+    return orjson.dumps(said).decode()
+
+
+def plainly(call: CallStarted, request: Request) -> str:
+    """Each agent says who it is and in which round; judges take the first, and moderators say no."""
+    if call.purpose in ("judge", "moderator", "router"):
+        return verdict(call, request, sorted(call.labels.values()))
+    return f"{call.agent} in round {call.round}"

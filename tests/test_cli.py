@@ -1,0 +1,99 @@
+"""Test cli, to use the command as a person does: what it prints where, and the exit code that it ends with."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from smoadsl.tools.cli import main
+
+ROOT = Path(__file__).parents[1]
+SMOA = str(ROOT / "pipelines" / "smoa.moa")
+
+
+def smoadsl(*arguments: str, given: str = "") -> Result:
+    return CliRunner().invoke(main, arguments, input=given, env={"TOGETHER_API_KEY": ""})
+
+
+def test_help_names_every_command() -> None:
+    shown = smoadsl("--help")
+    assert shown.exit_code == 0
+    for command in ("run", "check", "fmt", "plan", "test", "report", "lock", "explain"):
+        assert f"\n  {command} " in shown.output
+
+
+def test_check_is_silent_on_standard_output() -> None:
+    done = smoadsl("check", SMOA)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "1 file: no problems\n")
+
+
+def test_check_shows_each_mistake(tmp_path: Path) -> None:
+    (tmp_path / "p.moa").write_text('model m = "groq/x"\npipeline p { aggregate n }\n', encoding="utf-8")
+    done = smoadsl("check", SMOA, str(tmp_path / "p.moa"))
+    assert done.exit_code == 1
+    assert "error[MOA101]: no model is called `n`" in done.stderr
+    assert done.stderr.endswith("2 files, 1 with errors\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "nowhere.moa"), "nowhere.moa: No such file"),
+        (("run", "nowhere.moa", "hi"), "nowhere.moa: No such file"),
+        (("run", SMOA, ""), "the prompt is empty"),
+        (("run", SMOA, "hi", "--set", "k"), "--set takes NAME=VALUE"),
+        (("run", SMOA, "hi", "--set", "k=3"), "no param is called `k`"),
+        (("run", SMOA, "hi", "--model", "qwen3=groq/x"), "no model is called `qwen3`"),
+        (("run", SMOA, "hi", "--input", "row.json"), "not both"),
+        (("plan",), "Missing argument"),
+        (("fly",), "No such command"),
+    ],
+)
+def test_wrong_usage_is_told(arguments: tuple[str, ...], words: str) -> None:
+    done = smoadsl(*arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_key_that_is_missing_is_named() -> None:
+    done = smoadsl("run", SMOA, "hi")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "together needs a key: set TOGETHER_API_KEY" in done.stderr
+
+
+def test_the_plan_for_people_and_for_machines() -> None:
+    shown = smoadsl("plan", SMOA)
+    assert shown.exit_code == 0
+    assert all(len(line) <= 100 for line in shown.stdout.splitlines())
+    assert "5" in shown.stdout
+    assert "11" in shown.stdout
+    plan = orjson.loads(smoadsl("plan", SMOA, "--json").stdout)
+    assert plan["version"] == 1
+    assert plan["bounds"]["calls"] == {"least": 5, "full": 11, "worst": 13}
+
+
+def test_tests_in_files_pass_and_fail(tmp_path: Path) -> None:
+    assert smoadsl("test", SMOA).exit_code == 0
+    text = (
+        'model m = "groq/x"\npipeline p { aggregate m }\n'
+        'test "t" for p {\n  prompt "hi"\n  reply * "x"\n  expect calls == 2\n}\n'
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    failed = smoadsl("test", str(tmp_path / "p.moa"))
+    assert failed.exit_code == 1
+    assert "expect calls == 2" in failed.output
+    assert "calls is 1" in failed.output
+
+
+def test_roles_are_locked_or_refused(tmp_path: Path) -> None:
+    text = (
+        'model m = "groq/x"\nroles r = generate(m, 2) { task = "Answer." }\n'
+        "pipeline p {\n  layer one { propose m * 2 as r }\n  aggregate m\n}\n"
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    assert smoadsl("lock", "--check", str(tmp_path / "p.moa")).exit_code == 1
+    refused = smoadsl("run", "--locked", str(tmp_path / "p.moa"), "hi")
+    assert refused.exit_code == 1
+    assert "not locked: run `smoadsl lock" in refused.stderr
