@@ -44,7 +44,7 @@ class Run:
     failed: str = ""
 
     def of(self, agent: str, round_: int | None = None) -> Asked:
-        """What an agent was asked, or the judge, a moderator, the router, the aggregate: the first attempt of a round."""
+        """What an agent, the judge, a moderator, the router or the aggregate was asked first, of a round or at all."""
         return next(a for a in self.asked if a.call.agent == agent and round_ in (None, a.call.round))
 
     def told(self, kind: type[Event]) -> list[Event]:

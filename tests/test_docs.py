@@ -164,18 +164,6 @@ def test_an_example_is_what_it_says(block: Block, folder: Callable[[Path], None]
         assert rehearse(test).failures == (), test.title
 
 
-@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
-def test_a_pipeline_is_clean_and_its_tests_pass(path: Path) -> None:
-    source = read_source(path).value
-    assert source is not None
-    program = analyse(source, Given(), DiskReader(ROOT))
-    assert not program.diagnostics
-    assert format(source).value == source.text
-    assert program.value is not None
-    for test in program.value.tests:
-        assert rehearse(test).failures == (), test.title
-
-
 @pytest.mark.parametrize("name", ["moa", "smoa", "self_moa", "debate", "cascade", "mixture_of_mixtures"])
 def test_a_paper_is_under_fifteen_lines(name: str) -> None:
     source = read_source(ROOT / "pipelines" / f"{name}.moa").value

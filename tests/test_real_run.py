@@ -18,7 +18,7 @@ from tests.adapters.llama_server import LlamaServer, llama_server
 pytest.importorskip("xllamacpp", reason="the real server ships in xllamacpp: pip install 'smoadsl[local]'")
 
 SMOA = (Path(__file__).parents[1] / "pipelines" / "smoa.moa").read_text(encoding="utf-8")
-SHORT = {"temperature = 0.7 }": "temperature = 0.7, max_tokens = 24 }", "keep 2": "keep 2 { max_tokens = 300 }"}
+SHORT = {"temperature = 0.7 }": "temperature = 0.7, max_tokens = 10 }", "keep 2": "keep 2 { max_tokens = 140 }"}
 STOP = "stop    when moderator(qwen2)"
 
 

@@ -1,4 +1,4 @@
-"""Test run, to hold runs to what the corpus says of them: each test in each file is rehearsed, as `smoadsl test` does."""
+"""Test run, to hold runs to what the corpus says of them: each test in each file is rehearsed."""
 
 from pathlib import Path
 

@@ -35,8 +35,8 @@ class Misread:
         for token in tokens:
             if (token.start_pos or 0) < self._skip_to:
                 continue
-            if token.type in _NUMBERS and len(token) > _MOST_DIGITS:
-                token = token.update(type="BAD_NUMBER")
+            if token.type in _NUMBERS:
+                token = self._number(token)
             if self._turns:
                 self._tell_turns(token.start_pos or 0, token.end_pos or 0, token.type != "UNKNOWN")
             if token.type in UNREADABLE:
@@ -45,6 +45,15 @@ class Misread:
                 yield token
         end = len(self._source.text)
         self._tell_turns(end, end, True)
+
+    def _number(self, token: Token) -> Token:
+        """A number as it is, or as a bad one: too long, or a percentage."""
+        end = token.end_pos or 0
+        if self._source.text[end : end + 1] == "%":
+            self._skip_to = end + 1
+            token = token.update(type="BAD_NUMBER", value=token + "%")
+            token.end_pos = end + 1
+        return token.update(type="BAD_NUMBER") if len(token) > _MOST_DIGITS else token
 
     def _tell_turns(self, begin: int, end: int, is_word: bool) -> None:
         """Those before a token stand in a comment, those inside it in a text; where it is no word, it is told too."""

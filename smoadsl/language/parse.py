@@ -139,7 +139,8 @@ class _Reading:
                 self.unread_names.add(str(after))
             elif token.type == "NAME" and after.type == "EQUAL":  # perhaps a declaration without its keyword
                 self.unread_names.add(str(token))
-        lines = {token.line or 0 for token in (*left_out, *tokens[mistake.at : mistake.at + 1])}
+        until_here = tokens[min(mistake.left_out[0], mistake.at) : mistake.at + 1]
+        lines = {token.line or 0 for token in until_here}
         if not lines & self.misread.lines:
             self.said.append(self._told(mistake, tokens))
         self.misread.lines |= {token.line or 0 for token in tokens[mistake.at : mistake.at + 1]}

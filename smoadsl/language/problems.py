@@ -78,7 +78,7 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     help = did_you_mean(name, known)
     if what == "model" and name in _CALLS and not help.startswith("did"):
         help = f"did you mean `{_CALLS[name]}`?"
-    declared = {"model": f'model {name} = "provider/id"', "role": f'role {name} = "…"', "param": f"param {name} = …"}
+    declared = {"model": f'model {name} = "provider/id"', "role": f'role {name} = "…"'}
     if not help and what in declared and name.isidentifier():
         help = f"declare it: `{declared[what]}`"
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
@@ -126,7 +126,7 @@ def wrong_type(span: Span, due: str, found: str, *related: Related) -> Diagnosti
 
 
 def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known))
+    return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known) or "take it away")
 
 
 def out_of_range(span: Span, due: str, *related: Related) -> Diagnostic:

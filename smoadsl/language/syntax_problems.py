@@ -27,6 +27,7 @@ _HOMES = {
     "after": "after a quorum: `quorum 2 after 20s`",
     "by": "after `activate 2`",
 }  # fmt: skip
+_BEGIN_LINES = frozenset(word.upper() for word, home in _HOMES.items() if home.startswith(("in ", "outside")))
 _SIGNS = {
     "LBRACE": "`{`", "RBRACE": "`}`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`",
     "EQUAL": "`=`", "COMMA": "`,`", "DOT": "`.`", "STAR": "`*`", "_NL": "the end of the line",
@@ -101,6 +102,8 @@ def bad_number(span: Span) -> Diagnostic:
     help = "numbers are written `2`, `0.5`, `60_000`; durations `20s`; money `$0.05`; rates `600/min`"
     if len(written) > 30:
         help = "no number needs so many digits"
+    elif share := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", written):
+        help = f"a share is written as a number: `{float(share[1]) / 100:g}`"
     elif written.startswith("-") and not re.fullmatch(r"-[\d.]+", written):
         help = "only numbers can be negative"
     elif unit := re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)(sec|min|hour|hr|d|day|milli)[a-z]*", written):
@@ -163,7 +166,13 @@ def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
         return "write a declared name here, without quotes"
     if found == "NAME":
         guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
-        return f"did you mean `{guess}`?" if guess else ""
+        if guess:
+            return f"did you mean `{guess}`?"
+        return "a declaration begins with a keyword: `model NAME = …`" if expected >= _DECLARATIONS else ""
+    if found == "STAR":
+        return "there is no arithmetic"
+    if {"_NL", "$END"} & expected and found in _BEGIN_LINES:
+        return f"write `{word}` on a line of its own"
     return f"`{word}` stands {_HOMES[word]}" if word in _HOMES else ""
 
 

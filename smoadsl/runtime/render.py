@@ -21,7 +21,8 @@ class RenderError(Exception):
 def fenced(pieces: Sequence[Mapping[str, Any]], beside: Sequence[str] = ()) -> str:
     """Texts between markers, named by role or agent; a judge's remarks on a text stand behind it, between their own.
 
-    The mark on the markers occurs in none of the texts, nor in those `beside` them in the same message."""
+    The mark on the markers occurs in none of the texts, nor in those `beside` them in the same message: all its
+    markers have the same."""
     names: list[str] = []
     texts: list[str] = []
     for piece in pieces:
@@ -31,18 +32,18 @@ def fenced(pieces: Sequence[Mapping[str, Any]], beside: Sequence[str] = ()) -> s
         if piece.get("feedback"):
             names.append(f"remarks on {name}")
             texts.append(str(piece["feedback"]))
-    mark = _mark([*texts, *beside])
+    mark = _mark(beside or texts, [*texts, *beside])
     return "\n\n".join(
         f"<<< {name} [{mark}]\n{text}\n>>> end of {name} [{mark}]" for name, text in zip(names, texts, strict=True)
     )
 
 
-def _mark(texts: Sequence[str]) -> str:
-    """Drawn from all the texts, so that it is the same in a replay and no single author can know it beforehand."""
-    seed = "\x00".join(texts).encode("utf-8", "surrogatepass")
+def _mark(drawn_from: Sequence[str], absent_in: Sequence[str]) -> str:
+    """Drawn from texts, so that it is the same in a replay and no single author can know it beforehand."""
+    seed = "\x00".join(drawn_from).encode("utf-8", "surrogatepass")
     for attempt in range(1000):
         mark = hashlib.sha256(b"%d\x00%s" % (attempt, seed)).hexdigest()[:10]
-        if not any(mark in text for text in texts):
+        if not any(mark in text for text in absent_in):
             return mark
     raise RenderError("no mark could be found that the responses do not contain")
 

@@ -1,6 +1,6 @@
 """Highlight, to colour `.moa` texts wherever Pygments does: on documentation sites, in notebooks, in a pager.
 
-The editors' grammar, `grammars/moa.tmLanguage.json`, has the same rules; a test holds both to the language's own grammar.
+The editors' grammar, `grammars/moa.tmLanguage.json`, has the same rules; a test holds both to the language's grammar.
 """
 
 from typing import Any, ClassVar
@@ -18,10 +18,10 @@ from pygments.token import (  # type: ignore[import-untyped]
     Whitespace,
 )
 
-DECLARATIONS = ("import", "model", "param", "pipeline", "provider", "role", "roles", "template", "test")
+DECLARATIONS = ("import", "layer", "model", "param", "pipeline", "provider", "role", "roles", "template", "test")
 STATEMENTS = (
-    "activate", "aggregate", "answer", "budget", "expect", "input", "judge", "layer", "prompt", "propose", "quorum",
-    "reply", "stop",
+    "activate", "aggregate", "answer", "budget", "expect", "input", "judge", "prompt", "propose", "quorum", "reply",
+    "stop",
 )  # fmt: skip
 CLAUSES = ("after", "as", "by", "error", "for", "in", "keep", "repeat", "sees", "when")
 OPERATORS = ("and", "contains", "matches", "not", "or")
@@ -30,7 +30,7 @@ CONSTANTS = ("false", "true")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _NEW_NAME = rf"(?!(?:{'|'.join((*DECLARATIONS, *STATEMENTS, *CLAUSES, *OPERATORS, *CONSTANTS))})\b){_NAME}"
 _IS_KEY = r"(?=[ \t]*=(?!=))"  # any word is an ordinary one as the key of a setting
-_IS_COMPARED = r"(?![ \t]*(?:[=<>!]=|[<>]|contains\b|matches\b|and\b|or\b|\)))"  # `answer` in an expectation
+_STATES = r"(?=[ \t]*[^\s.=<>!)}])(?![ \t]*(?:contains|matches|and|or)\b)"  # not so `answer` in an expectation
 
 
 class MoaLexer(RegexLexer):  # type: ignore[misc]
@@ -49,10 +49,10 @@ class MoaLexer(RegexLexer):  # type: ignore[misc]
             (rf"{_NAME}{_IS_KEY}", Name.Attribute),
             (rf"(\.)([ \t]*)({_NAME})", bygroups(Punctuation, Whitespace, Name.Attribute)),
             (
-                rf"({'|'.join(DECLARATIONS)}|layer)([ \t]+)({_NEW_NAME})",
+                rf"({'|'.join(DECLARATIONS)})([ \t]+)({_NEW_NAME})",
                 bygroups(Keyword.Declaration, Whitespace, Name.Class),
             ),
-            (rf"answer\b{_IS_COMPARED}(?=[ \t]*\S)", Keyword),
+            (rf"answer\b{_STATES}", Keyword),
             (r"answer\b", Name.Variable),
             (words(DECLARATIONS, suffix=r"\b"), Keyword.Declaration),
             (words((*STATEMENTS, *CLAUSES), suffix=r"\b"), Keyword),
