@@ -199,6 +199,32 @@ def test_editors_see_what_the_grammar_sees(found: list[str]) -> None:
             assert not wrong, (text[start:end], kind, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "word", "scope", "kind"),
+    [
+        ('model qwen = "a/b"', "qwen", "entity.name.type.moa", Name.Class),
+        ("stop pipeline when true", "pipeline", "keyword.declaration.moa", Keyword.Declaration),
+        ("judge score(qwen)", "score", "support.function.moa", Name.Function),
+        ('{ test = "yes" }', "test", "variable.other.property.moa", Name.Attribute),
+        ("expect plan.max_calls == 1", "max_calls", "variable.other.member.moa", Name.Attribute),
+        (r'role r = "a\n"', r"\n", "string.quoted.double.moa constant.character.escape.moa", String.Escape),
+        (
+            '"""{{ prompt }}"""',
+            "{{ prompt }}",
+            "string.quoted.triple.moa constant.other.placeholder.moa",
+            String.Interpol,
+        ),
+        ("""model m = 'a"b' # c""", """'a"b'""", "invalid.illegal.quotes.moa", Error),
+        ("timeout = 20sec", "20sec", "invalid.illegal.number.moa", Error),
+    ],
+)
+def test_a_word_has_its_colour(text: str, word: str, scope: str, kind: Any) -> None:
+    places = range(text.index(word), text.index(word) + len(word))
+    assert {coloured(text)[at] for at in places} == {scope}
+    seen = [kind for _, kind, value in MoaLexer().get_tokens_unprocessed(text) for _ in value]
+    assert {seen[at] for at in places} == {kind}
+
+
 def test_every_scope_is_ours() -> None:
     written = re.findall(r'"name": "([^"]+)"', (FOLDER / "moa.tmLanguage.json").read_text(encoding="utf-8"))
     assert written.pop(0) == "moa"

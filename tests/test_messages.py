@@ -217,7 +217,8 @@ def test_a_repair_shows_the_reply_and_names_the_fault() -> None:
 
 def test_a_router_is_told_who_could_answer_and_quotes_the_conversation() -> None:
     made_ = made(
-        'layer one {\n propose a\n propose x = b\n propose c as ["You doubt."]\n activate 1 by router(j)\n}', prompt=TALK
+        'layer one {\n propose a\n propose x = b\n propose c as ["You doubt."]\n activate 1 by router(j)\n}',
+        prompt=TALK,
     )
     ((role, text),) = made_.of("router").texts
     assert role == "user"
@@ -270,9 +271,7 @@ def test_own_and_peers_are_seen_inside_in_declared_order() -> None:
 
 def test_settings_of_a_place_come_before_the_models_and_judges_are_cold() -> None:
     made_ = made(
-        "layer one repeat 2 {\n propose a { top_p = 0.5 }, c\n judge j keep 1\n stop when moderator(a)\n}".replace(
-            " { top_p = 0.5 }, c", ", c { top_p = 0.5 }"
-        ),
+        "layer one repeat 2 {\n propose a, c { top_p = 0.5 }\n judge j keep 1\n stop when moderator(a)\n}",
         "aggregate a { temperature = 0.1, max_tokens = 7 }",
     )
     drawn = {name: made_.of(name).request.sampling for name in ("a", "c", "judge", "moderator", "aggregate")}

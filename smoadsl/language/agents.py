@@ -21,9 +21,12 @@ def read_agents(
     pipeline_of: PipelineOf,
     proposes: Sequence[nodes.Propose],
     last: checked.Layer | None,
-) -> list[checked.Agent] | None:
-    """The agents of a layer that follows `last`; None after something was said."""
-    return _Agents(declarations, pipeline_of).read(proposes, last)
+) -> tuple[list[checked.Agent] | None, int | None]:
+    """The agents of a layer that follows `last`, None after something was said; and how many there are, also where
+    some of them mean nothing, None where that is not known."""
+    reader = _Agents(declarations, pipeline_of)
+    agents = reader.read(proposes, last)
+    return agents, reader.count
 
 
 class _Agents:
@@ -31,7 +34,7 @@ class _Agents:
         self.declarations = declarations
         self.pipeline_of = pipeline_of
         self.names = declarations.names
-        self._whole = True  # whether each target could be read, also where what is wrong was said elsewhere
+        self.count: int | None = 0
 
     def read(self, proposes: Sequence[nodes.Propose], last: checked.Layer | None) -> list[checked.Agent] | None:
         drafts: list[tuple[str, bool, checked.Agent]] = []
@@ -41,30 +44,35 @@ class _Agents:
             template = self.declarations.template_for(read, "propose")
             view = self._view(propose.sees)
             line = [named for target in propose.targets for named in self._target(target)]
-            roles = self._roles(propose.roles, len(line) if self._whole else 0) if propose.roles else [None] * len(line)
+            self.count = None if self.count is None else self.count + len(line)
+            dealt = len(line) if self.count is not None else 0
+            roles = self._roles(propose.roles, dealt) if propose.roles else [None] * len(line)
             if len(roles) != len(line):
                 continue
             if propose.settings and any(isinstance(target, checked.Pipeline) for _, _, target, _ in line):
                 self.names.said.append(pipeline_problems.pipeline_block(propose.settings.span))
             for (name, own, target, span), role in zip(line, roles, strict=True):
+                if target is None:
+                    continue
                 agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
                 drafts.append((name, own, agent))
-        if len(self.names.said) > before or not self._whole:
+        if len(self.names.said) > before or len(drafts) != self.count:
             return None
         agents = self._named(drafts)
         self._views_fit(proposes, agents, last)
         return agents
 
-    def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target, Span]]:
-        """The agents of one target as (name, whether the author gave it, model, place)."""
+    def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target | None, Span]]:
+        """The agents of one target as (name, whether the author gave it, what it means, place)."""
         times = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.times) if node.times else 1
         ref = nodes.Ref(node.name.span, node.name.text)
         value = self.names.value(ref)
         members = value.items if isinstance(value, nodes.List) else (value,)
-        found: list[tuple[str, bool, Target, Span]] = []
+        found: list[tuple[str, bool, Target | None, Span]] = []
         for member in members:
             if not isinstance(member, nodes.Ref):
                 rules.wrong_type(self.names, ref, "a model")
+                self.count = None
                 return []
             declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline")
             target: Target | None = None
@@ -72,8 +80,8 @@ class _Agents:
                 target = self.declarations.declared_model(declared)
             elif isinstance(declared, nodes.Pipeline):
                 target = self.pipeline_of(declared, node.name.span)
-            if target is None or times is None:
-                self._whole = False
+            if times is None:
+                self.count = None
                 return []
             name = node.alias.text if node.alias else member.name
             found += [(name, node.alias is not None, target, node.span)] * times

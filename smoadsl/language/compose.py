@@ -9,6 +9,7 @@ from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.agents import read_agents
+from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions
 from smoadsl.language.declare import Declarations
 from smoadsl.language.judging import read_judge
@@ -56,6 +57,9 @@ class Composer:
             self.names.said.append(
                 pipeline_problems.pipeline_cycle(span, [*self._open[self._open.index(name) :], name])
             )
+            return None
+        if len(self._open) >= MOST_NESTING and name not in self._done:
+            self.names.said.append(problems.too_deep(span, MOST_NESTING))
             return None
         self.inner.add(name)
         return self.pipeline(node)
@@ -157,10 +161,10 @@ class Composer:
         where = f"layer `{node.name.text}`"
         if not proposes and not damaged:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents = read_agents(self.declarations, self._as_agent, proposes, last)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, last)
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
-        activate = self._activate(sparse, agents) if sparse else None
-        active = activate.count if activate else len(agents) if agents is not None else None
+        activate = self._activate(sparse, count) if sparse else None
+        active = activate.count if activate else count
         waits = self._only(_of(node.statements, nodes.Quorum), "quorum", where)
         quorum = self._quorum(waits, active) if waits else None
         gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
@@ -176,11 +180,11 @@ class Composer:
             return None
         return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
 
-    def _activate(self, node: nodes.Activate, agents: Sequence[checked.Agent] | None) -> checked.Activate | None:
+    def _activate(self, node: nodes.Activate, agents: int | None) -> checked.Activate | None:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
-        if count is not None and agents is not None and count > len(agents):
+        if count is not None and agents is not None and count > agents:
             self.names.said.append(
-                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, len(agents))
+                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, agents)
             )
         gate = node.gate
         name = gate.name.text if isinstance(gate, nodes.Call) else gate.name

@@ -10,6 +10,7 @@ from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
@@ -154,6 +155,9 @@ class Declarations:
             if ref.name in self._open:
                 chain = [*self._open[self._open.index(ref.name) :], ref.name]
                 self.names.said.append(problems.fallback_cycle(ref.span, chain))
+                continue
+            if len(self._open) >= MOST_NESTING and ref.name not in self._models:
+                self.names.said.append(problems.too_deep(ref.span, MOST_NESTING))
                 continue
             model = self.model(ref.name, ref.span)
             for one in (model, *model.fallbacks) if model else ():

@@ -40,11 +40,9 @@ class _Cost:
     tokens: int = 0
     path: int = 0
 
-    def then(self, other: "_Cost", times: int = 1) -> "_Cost":
-        """This, and afterwards the other so many times."""
-        return _Cost(
-            self.calls + times * other.calls, self.tokens + times * other.tokens, self.path + times * other.path
-        )
+    def then(self, other: "_Cost") -> "_Cost":
+        """This, and afterwards the other."""
+        return _Cost(self.calls + other.calls, self.tokens + other.tokens, self.path + other.path)
 
     def or_else(self, other: "_Cost") -> "_Cost":
         """At most the one or the other."""
@@ -174,7 +172,7 @@ def _judge(layer: Layer, by: ModelJudge, mode: Mode) -> _Cost:
         return _verdict(by.call, mode)
     one = _verdict(by.call, mode)
     pairs = active(layer) * (active(layer) - 1)
-    return _Cost(pairs * one.calls, pairs * one.tokens, one.path)
+    return _Cost(pairs * one.calls, pairs * one.tokens, one.path if pairs else 0)
 
 
 def _may_choose(layer: Layer, number: int) -> bool:

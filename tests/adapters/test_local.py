@@ -226,7 +226,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_process_with_it_ends_clean(interrupted: bool) -> None:
     weights_of(MODEL)
-    command = [sys.executable, "-W", "error", "-X", "dev", "-c", WHOLE_RUN.format(interrupted=interrupted)]
+    command = [sys.executable, "-W", "error", "-c", WHOLE_RUN.format(interrupted=interrupted)]
     root = str(Path(__file__).parents[2])
     done = subprocess.run(command, capture_output=True, timeout=90, env={**os.environ, "PYTHONPATH": root})
     assert (done.returncode, done.stdout, done.stderr) == (7 if interrupted else 0, b"", b"")
