@@ -39,7 +39,7 @@ def _models(draw: st.DrawFn, kind: Kind, name: str) -> str:
     if kind.fallbacks:
         settings.append(f"retries = {draw(st.integers(0, 2))}")
         later = MODELS[MODELS.index(name) + 1 :]
-        if later and draw(st.booleans()):
+        if draw(st.booleans()) and later:
             settings.append(f"fallback = {draw(st.sampled_from(later))}")
     else:
         settings.append("retries = 0")

@@ -44,7 +44,14 @@ class Session:
                 header: self._secret(provider, value) if isinstance(value, Env) else value
                 for header, value in provider.headers.items()
             }
-            connection = Connection(name, provider.base_url, key, headers, total_timeout_s=provider.timeout_s)
+            connection = Connection(
+                name,
+                provider.base_url,
+                key,
+                headers,
+                first_byte_timeout_s=provider.timeout_s,
+                total_timeout_s=provider.timeout_s,
+            )
             adapter = self._opener(provider.adapter, connection)
             self._stack.push_async_callback(adapter.aclose)
             self._adapters[name] = adapter

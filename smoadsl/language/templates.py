@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator
 from jinja2 import Environment, TemplateSyntaxError
 from jinja2 import nodes as jinja
 
-from smoadsl.builtins.prompts import FILTERS, PLACES, Place
+from smoadsl.builtins.guard import faults
+from smoadsl.builtins.prompts import PLACES, Place
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, problems
 
-_TESTS = (
-    "defined undefined none string number sequence mapping odd even eq ne lt le gt ge in true false equalto lessthan "
-    "greaterthan divisibleby"
-).split()
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset")
-_FORBIDDEN = (jinja.Import, jinja.FromImport, jinja.Include, jinja.Extends, jinja.Block, jinja.Macro, jinja.CallBlock)
 _MOST_LOOPS, _MOST_NESTING, _MOST_BRANCHES = 16, 48, 200  # what is compiled must stay within Python's own limits
 _EXPRESSION = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
 _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
@@ -37,14 +33,12 @@ def check_template(template: checked.Template, place: Place | None) -> Iterator[
     if deep is not None:
         yield problems.template_syntax(places.line(deep), "this is nested too deeply", "set its parts apart")
         return
-    for node in tree.find_all(jinja.Node):
-        if isinstance(node, jinja.Filter) and node.name not in FILTERS:
-            yield problems.template_filter(places.word(node.lineno, node.name), "filter", node.name, FILTERS)
-        elif isinstance(node, jinja.Test) and node.name not in _TESTS:
-            yield problems.template_filter(places.word(node.lineno, node.name), "test", node.name, _TESTS)
-        elif isinstance(node, _FORBIDDEN):
-            name = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
-            yield problems.template_filter(places.line(node.lineno), "tag", name, ("for", "if", "set"))
+    for fault in faults(tree):
+        if fault.kind == "size":
+            yield problems.template_syntax(places.line(fault.line), f"this is {fault.name}", "set its parts apart")
+        else:
+            at = places.word(fault.line, fault.name)
+            yield problems.template_filter(at, fault.kind, fault.name, fault.known)
     if place is not None:
         known = PLACES[place]
         for name, line in dict.fromkeys(_free_names(tree, {*known, "range"})):
