@@ -108,3 +108,22 @@ def plainly(call: CallStarted, request: Request) -> str:
     if call.purpose in ("judge", "moderator", "router"):
         return verdict(call, request, sorted(call.labels.values()))
     return f"{call.agent} in round {call.round}"
+
+
+MODELS = """
+model a = "groq/model-a" { temperature = 0.7, max_tokens = 50 }
+model b = "groq/model-b" { about = "Proofs." }
+model c = "groq/model-c"
+model d = "groq/model-d"
+model j = "groq/model-j" { temperature = 0.9 }
+"""
+
+
+def pipeline(layers: str, end: str = "aggregate d", more: str = "") -> str:
+    return f"{MODELS}\n{more}\npipeline p {{\n{layers}\n{end}\n}}"
+
+
+def made(
+    layers: str, end: str = "aggregate d", more: str = "", prompt: str | Conversation = "hi", seed: int = 0
+) -> Run:
+    return run(planned(pipeline(layers, end, more), "p"), plainly, prompt, seed)

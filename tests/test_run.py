@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from smoadsl.diagnostics.render.text import render
+from smoadsl.diagnostics.source import Source
 from smoadsl.language import checked
+from smoadsl.plan.compile import analyse
 from smoadsl.tools import api
 from smoadsl.tools.rehearse import rehearse
 from tests.corpus_files import FOLDER
@@ -40,3 +42,24 @@ def test_a_file_of_the_corpus_is_beyond_reproach(path: Path) -> None:
     assert titles
     assert len(set(titles)) == len(titles), "two tests of one file have one title"
     assert all(test.expects for test in outcome.value.tests), "a test expects nothing"
+
+
+TWO = 'model a = "groq/a"\nmodel b = "groq/b"\npipeline p {\n layer one { propose a }\n aggregate b\n}\n'
+SAID = {  # what is said of a test with these lines
+    "an agent without a reply": ('reply a "1"', "a reply for aggregate\n  the test has none"),
+    "a reply that nobody takes": ('reply * "1"\nreply a "2"\nreply judge [a]', "this reply was never used"),
+    "a second reply that nobody takes": ('reply * "1"\nreply a "2"\nreply a "3"', "this reply was never used"),
+    "an expectation that is not met": ('reply * "1"\nexpect calls == 3', "expect calls == 3\n  calls is 2"),
+    "each fact that it speaks of": (
+        'reply * "1"\nexpect rounds == 2 or answer == "2"',
+        'or answer == "2"\n  answer is "1", rounds is 1',
+    ),
+    "what is not there": ("reply a error 401\nexpect value == 1", "value is null"),
+}
+
+
+@pytest.mark.parametrize(("lines", "said"), SAID.values(), ids=SAID.keys())
+def test_what_is_said_of_a_test_that_fails(lines: str, said: str) -> None:
+    outcome = analyse(Source("t.moa", f'{TWO}test "t" for p {{\nprompt "hi"\n{lines}\n}}\n'))
+    assert outcome.value is not None, render(outcome.diagnostics)
+    assert said in failures(outcome.value.tests[0])

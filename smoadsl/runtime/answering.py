@@ -22,6 +22,10 @@ class WentOn:
     ranking: tuple[Response, ...] = ()
     votes: tuple[Response, ...] = ()
 
+    def without_remarks(self) -> "WentOn":
+        """As it leaves its layer: a judge's remarks are for the next round's agents."""
+        return replace(self, kept=tuple(replace(response, feedback="") for response in self.kept))
+
     @property
     def best_first(self) -> list[Response]:
         """What went on, in the judge's order where there is one."""

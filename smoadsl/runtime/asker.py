@@ -108,7 +108,8 @@ class Asker:
         ask = Ask(messages, schema, str(number))
 
         def attempted(attempt: Attempt) -> None:
-            meter.ended(attempt.billed)
+            if attempt.billed:
+                meter.failed()
             self._attempted(number, attempt)
 
         try:
@@ -171,7 +172,6 @@ class _Meter:
         self._last = last
         self._most = most
         self._held = Cost()
-        self._sent = False  # an attempt is under way
 
     def open(self, late: bool) -> None:
         """Reserve the call before it begins. Raises `Exhausted`."""
@@ -187,13 +187,13 @@ class _Meter:
         """An attempt begins. Raises `Exhausted` when one before it was billed and the budget holds no other."""
         if self._budget is not None and self._held == Cost():
             self._hold(self._most.cost)
-        self._sent = True
 
-    def ended(self, billed: bool) -> None:
-        """An attempt has ended; one that may be billed keeps what was reserved for it."""
-        self._sent = False
-        if billed:
-            self._charge()
+    def failed(self) -> None:
+        """An attempt brought no answer and may be billed: what was reserved for it is spent."""
+        most = self._most
+        self._books.add(input_tokens=most.input_tokens, output_tokens=most.output_tokens, usd=float(most.cost.usd))
+        self._books.flag(estimated=True, unpriced=not most.is_priced)
+        self._held = Cost()
 
     def answered(self, usage: Usage, price: Price | None) -> None:
         """The call has its reply. What the provider did not count stays reserved as it was."""
@@ -205,21 +205,13 @@ class _Meter:
         self._held = Cost()
 
     def close(self) -> None:
-        """Nothing more comes of the call. An attempt that is still under way was cut off, and may be billed."""
-        if self._sent:
-            self.ended(billed=True)
+        """Nothing more comes of the call."""
         self._give_back(Cost())
 
     def _hold(self, cost: Cost) -> None:
         assert self._budget is not None
         self._budget.reserve(cost, self._last)
         self._held = Cost(0, cost.tokens, cost.usd)  # a call that has begun stays one
-
-    def _charge(self) -> None:
-        most = self._most
-        self._books.add(input_tokens=most.input_tokens, output_tokens=most.output_tokens, usd=float(most.cost.usd))
-        self._books.flag(estimated=True, unpriced=not most.is_priced)
-        self._held = Cost()
 
     def _give_back(self, actual: Cost) -> None:
         if self._budget is not None and self._held != Cost():

@@ -102,8 +102,9 @@ class _Execution:
         """The pipeline's answer."""
         self._aside.begin(self._went_on.kept)
         await self._layers()
+        went_on = self._went_on.without_remarks()
         return await self._answering.answer(
-            self._pipeline.aggregate, self._went_on, self._standing.layer, self._standing.number
+            self._pipeline.aggregate, went_on, self._standing.layer, self._standing.number
         )
 
     # ---- layers and rounds
@@ -125,6 +126,7 @@ class _Execution:
     async def _layer(self, index: int, shown_as: str, values: events.Values) -> bool:
         """Run the rounds of a layer; true when the whole pipeline should go to its aggregate."""
         layer = self._pipeline.layers[index]
+        self._went_on = self._went_on.without_remarks()
         team = await activate(layer, shown_as, self._asker, self._prompts, self._chance(shown_as, 0), values)
         for number in range(1, layer.rounds + 1):
             if spent := self._asker.spent:

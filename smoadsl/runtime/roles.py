@@ -1,5 +1,6 @@
 """Roles, to have a model write the role descriptions of a panel: r_i = f(dataset D, task T), arXiv 2411.03284."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -25,8 +26,8 @@ async def make_roles(making: Making, recipe: Recipe, caller: Caller, emit: Emit,
         messages = (Message("user", render(making.templates[recipe.call.template], recipe.call.template, values)),)
         asked: tuple[Message, ...] = messages
         fault = ""
-        for _ in range(2):
-            _number, reply = await asker.ask(place, recipe.call, asked, schema)
+        for repair in (False, True):
+            _number, reply = await asker.ask(replace(place, repair=repair), recipe.call, asked, schema)
             roles, fault = _read(reply.text, recipe.n)
             if not fault:
                 return roles

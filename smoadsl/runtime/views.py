@@ -34,7 +34,7 @@ def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> 
 
 
 def _neighbours(agent: Agent, names: Sequence[str]) -> set[str]:
-    """Up to `distance` places to both sides, around the ring that the layer's agents form."""
+    """Up to `distance` places to both sides, around the ring that the layer's agents form; all around, itself too."""
     at = names.index(agent.name)
     reach = range(1, min(agent.view.distance, len(names)) + 1)
-    return {names[(at + step * side) % len(names)] for step in reach for side in (1, -1)} - {agent.name}
+    return {names[(at + step * side) % len(names)] for step in reach for side in (1, -1)}

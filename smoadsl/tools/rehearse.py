@@ -8,6 +8,7 @@ from smoadsl.adapters.base import Message
 from smoadsl.language import checked
 from smoadsl.plan.bounds import bounds
 from smoadsl.plan.lower import lower
+from smoadsl.plan.money import usd_at_most
 from smoadsl.plan.optimize import optimize
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime import events
@@ -17,6 +18,8 @@ from smoadsl.tools import api
 from smoadsl.tools.expectations import Failure, unmet
 from smoadsl.tools.stage import Stage
 from smoadsl.tools.virtual_clock import run_virtually
+
+_MARKERS = 128  # bytes around a message that is quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,19 @@ def _facts(plan: Plan, answer: Answer | None, told: list[events.Event]) -> dict[
         "kept": list(judged[-1].kept) if judged else [],
         "stopped": any(e.held for e in own if isinstance(e, events.StopChecked)),
         "plan.max_calls": limits.calls.worst if limits else None,
-        "plan.max_usd": 0.0,
+        "plan.max_usd": _most_usd(plan, told),
     }
+
+
+def _most_usd(plan: Plan, told: list[events.Event]) -> float | None:
+    """What the longest conversation of the test can cost at most; None where a price is not known."""
+    sizes = [
+        sum(len(message.content.encode("utf-8", "surrogatepass")) + _MARKERS for message in event.messages)
+        for event in told
+        if isinstance(event, events.RunStarted)
+    ]
+    most = usd_at_most(plan, max(sizes, default=0))
+    return None if most is None else float(most)
 
 
 class _AnyKey(Mapping[str, str]):
