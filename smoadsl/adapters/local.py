@@ -20,9 +20,6 @@ from smoadsl.adapters.weights import weights_of
 from smoadsl.adapters.words import one_line
 
 _CORES = min(8, os.cpu_count() or 1)  # threads beyond that get in each other's way with so small a model
-# Threads wait for one another at every step, spinning: one core that somebody else needs stalls all of them. With both
-# cores of a busy machine 1 token a second was measured, with one of them 40.
-_THREADS = max(1, min(4, _CORES // 2))
 _SLOTS = min(4, _CORES)  # responses in the making at once; each takes 190 MB, and more of them than cores gain little
 _CONTEXT = 8192  # tokens that each slot can hold: all that SmolLM2 was trained for
 _BATCH = 256  # tokens read between two chances to stop: about a second on a small machine
@@ -147,7 +144,7 @@ def _load(model: str) -> _Runtime:
     params.n_parallel = _SLOTS
     params.n_ctx = _SLOTS * _CONTEXT
     params.n_batch = params.n_ubatch = _BATCH
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _THREADS
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _CORES
     # With it, what else is in a batch changes the last bits of the numbers, and in the end the words.
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0  # prompts are not read twice, and 8 GB of them must not pile up
