@@ -72,6 +72,7 @@ params.model.path, params.model_alias, params.api_keys = path, {model}, [key]
 params.n_parallel, params.n_ctx, params.cache_ram_mib = 2, 2 * 8192, 0
 params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
 params.warmup, params.ui, params.verbosity = False, False, -1
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # tests beside it want the other cores
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)
 sys.stdin.read()
