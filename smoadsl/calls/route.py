@@ -33,7 +33,8 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One model of one provider, with what the model says of its own calls. `price` None: not known."""
+    """One model of one provider, with what the model says of its own calls. `price` and `context`, the most tokens that
+    the model can read and write in one call, are None where they are not known."""
 
     provider: str
     model: str
@@ -41,6 +42,7 @@ class Route:
     timeout_s: float | None = None
     retries: int | None = None
     price: Price | None = None
+    context: int | None = None
 
     @property
     def name(self) -> str:

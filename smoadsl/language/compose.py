@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from smoadsl.builtins.answers import KINDS, AnswerForm
+from smoadsl.calls import prices
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
@@ -79,7 +80,8 @@ class Composer:
         self._not_too_large(node, layers)
         if end is None or form is None or len(self.names.said) > said_before:
             return None
-        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span)
+        at = {setting.key.text: setting.span for setting in cap.settings.settings} if cap else {}
+        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span, at)
         if pipeline.budget.usd is not None and cap:
             self._priced(pipeline, cap)
         return pipeline if len(self.names.said) == said_before else None
@@ -94,7 +96,7 @@ class Composer:
         unpriced = [
             model.name
             for model in models_of(pipeline)
-            if "price" not in model.settings and model.provider.adapter != "local"
+            if "price" not in model.settings and not prices.listed(model.provider, model.id)
         ]
         if unpriced:
             self.names.said.append(problems.no_price(at, unpriced))

@@ -141,6 +141,8 @@ class Declarations:
         self.names.used.add(provider_name)
         provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
+        if swap:  # another model has another price, and reads another amount
+            read = {key: setting for key, setting in read.items() if key not in ("price", "context")}
         own = self.names.value(node.value)
         written = own.value if isinstance(own, nodes.Text) else value.value
         if provider is None:

@@ -131,3 +131,12 @@ def pipeline_block(span: Span) -> Diagnostic:
 
 def run_too_large(span: Span, agents: int, most: int) -> Diagnostic:
     return _error("MOA320", span, f"one round could start {agents:,} agents; {most:,} are the most", "use fewer agents")
+
+
+def budget_too_small(span: Span, limit: str, needed: str) -> Diagnostic:
+    return _error(
+        "MOA331",
+        span,
+        f"a budget of {limit} holds no run as written: its first answers and the last may take {needed}",
+        f"raise it to {needed} or more, or let it take less: fewer agents, a lower `max_tokens`",
+    )

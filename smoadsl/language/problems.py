@@ -260,6 +260,15 @@ def no_price(span: Span, models: Sequence[str]) -> Diagnostic:
     return _error("MOA509", span, f"a budget in dollars needs the prices of {listed}", help)
 
 
+def never_fits(span: Span, model: str, write: int, context: int) -> Diagnostic:
+    return _error(
+        "MOA511",
+        span,
+        f"`{model}` can hold {context:,} tokens at once, and is to write up to {write:,}: nothing is left to read",
+        f"lower `max_tokens` well below {context:,}",
+    )
+
+
 def key_in_clear(span: Span, url: str) -> Diagnostic:
     return _error(
         "MOA507",
@@ -300,4 +309,14 @@ def not_locked(span: Span, name: str, file: str) -> Diagnostic:
         span,
         f"the roles of `{name}` are in no lock yet",
         f"run `smoadsl lock {file}` and commit what it writes",
+    )
+
+
+def may_not_fit(span: Span, model: str, prompt: int, read: int, write: int, context: int) -> Diagnostic:
+    return _advice(
+        "MOA906",
+        span,
+        f"for a prompt of {prompt:,} tokens this reads up to {read:,} and writes up to {write:,}, "
+        f"and `{model}` can hold {context:,}",
+        "lower the `max_tokens` of those it reads, or `keep` fewer of them",
     )

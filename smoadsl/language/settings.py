@@ -6,6 +6,7 @@ from smoadsl.language import rules
 from smoadsl.language.rules import Rule
 
 MOST_OUTPUT_TOKENS = 1_000_000
+MOST_CONTEXT_TOKENS = 100_000_000
 MOST_ROUNDS = 100
 MOST_AGENTS = 1_000
 
@@ -47,7 +48,7 @@ MODEL: Mapping[str, Rule] = {
     **_CALL,
     "fallback": rules.names,
     "price": rules.price,
-    "context": rules.later("context"),
+    "context": rules.number(1, MOST_CONTEXT_TOKENS, whole=True),
     "about": rules.text,
 }
 

@@ -12,15 +12,11 @@ from rich.text import Text
 
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.plan import plan as plans
+from smoadsl.show.figures import figures
 from smoadsl.show.safe import one_line
 
 _WIDTH = 80  # every terminal has these; 100 are fine, but a plan is also pasted into reviews
 _FEW_WORDS = 50  # characters
-_THE_THREE = (
-    "least: all that can end early does. full: nothing fails and nothing ends early. "
-    "worst: besides, every verdict must be asked for twice."
-)
-
 _Row = tuple[str, str, str, str, str]  # layer, rounds, step, who, how
 
 
@@ -36,7 +32,7 @@ def plan_text(plan: plans.Plan, width: int = _WIDTH) -> str:
     if plan.decisions:
         parts += [Text(), Text("decided by the compiler"), _decisions(plan.decisions)]
     if plan.bounds:
-        parts += [Text(), _bounds(plan.bounds), Text(), Text(_THE_THREE)]
+        parts += [Text(), figures(plan.bounds)]
     console = Console(file=io.StringIO(), width=max(width, 1), color_system=None, legacy_windows=False)
     lines = [line for part in parts for line in console.render_lines(part, pad=False)]
     return "".join("".join(segment.text for segment in line).rstrip() + "\n" for line in lines)
@@ -183,26 +179,13 @@ def _enclosed(part: plans.Condition, kinds: type | tuple[type, ...]) -> str:
     return f"({written(part)})" if isinstance(part, kinds) else written(part)
 
 
-# ---- decisions and bounds
+# ---- decisions
 
 
 def _decisions(decisions: Sequence[plans.Decision]) -> Table:
     table = _grid()
     for made in decisions:
         table.add_row(_cell(f"  {made.pass_name}"), _cell(f"{made.message} ({made.origin})"))
-    return table
-
-
-def _bounds(bounds: plans.Bounds) -> Table:
-    table = _grid("bounds", "least", "full", "worst", "")
-    for column in table.columns[1:4]:
-        column.justify = "right"
-    for name, row, note in (
-        ("calls", bounds.calls, ""),
-        ("output tokens", bounds.output_tokens, ""),
-        ("critical path", bounds.critical_path, "calls that wait for one another"),
-    ):
-        table.add_row(name, *(f"{figure:,}" for figure in (row.least, row.full, row.worst)), note)
     return table
 
 

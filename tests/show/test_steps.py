@@ -15,13 +15,18 @@ drafts  2       propose    ann, bob, cid
 
                 aggregate  ann            otherwise best
 
-bounds         least    full   worst
-calls              7       7       7
-output tokens      7  14,336  14,336
-critical path      3       3       3  calls that wait for one another
+bounds         least    full    worst
+calls              7       7        7
+input tokens   7,000  35,789  120,730  for a prompt of 1,000 tokens
+output tokens      7  14,336   28,672
+money              ?       ?        ?  no price is known of all models
+critical path      3       3        3  calls, one after another
 
 least: all that can end early does. full: nothing fails and nothing ends early.
-worst: besides, every verdict must be asked for twice.
+worst: besides, every verdict must be asked for twice, and every call tried as
+often as it may be.
+Without a price: together/ann-1, together/bob-1, together/cid-1. `price` in a
+model's block says it.
 """,
     SMOA: """\
 pipeline smoa

@@ -4,9 +4,8 @@ import sys
 
 import click
 
-from smoadsl.diagnostics.diagnostic import Outcome, in_order
-from smoadsl.language.check import check
-from smoadsl.language.load import load
+from smoadsl.diagnostics.diagnostic import Outcome
+from smoadsl.tools.checking import everything_about
 from smoadsl.tools.options import Exit, show_diagnostics
 from smoadsl.tools.reader import DiskReader, read_source, root_of
 
@@ -23,9 +22,7 @@ def command(files: tuple[str, ...]) -> None:
             raise click.UsageError(f"{file}: {error.strerror or error}") from None
         said = read.diagnostics
         if read.value is not None:
-            loaded = load(read.value, DiskReader(root_of(file)))
-            program = check(loaded.value) if loaded.value else Outcome(None)
-            said = in_order([*loaded.diagnostics, *program.diagnostics])
+            said = everything_about(read.value, DiskReader(root_of(file))).diagnostics
         show_diagnostics(said)
         bad += not Outcome(True, said).ok
     count = f"{len(files)} file{'s' * (len(files) != 1)}"
