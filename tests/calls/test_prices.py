@@ -1,4 +1,4 @@
-"""Test prices, to hold the extract to the list that it was made from, and a model's price to its provider's endpoint."""
+"""Test prices, to hold the extract to the list it was made from, and a price to its provider's endpoint."""
 
 from decimal import Decimal
 from importlib.metadata import version
