@@ -1,12 +1,14 @@
 """Resolve, to collect the names of a file set and find what a reference means."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from smoadsl.diagnostics.diagnostic import Diagnostic
-from smoadsl.diagnostics.source import Span
+from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems
+from smoadsl.language.syntax_problems import KEYWORDS
 
 KINDS: dict[type, str] = {
     nodes.Provider: "provider",
@@ -30,10 +32,13 @@ class Names:
     missing: bool = False  # whether a file that is imported could not be read: it may declare anything
     used: set[str] = field(default_factory=set)
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
+    left_out: dict[Source, tuple[nodes.Unread, ...]] = field(default_factory=dict)  # in order of place
 
     def collect(self, files: Iterable[nodes.File]) -> None:
         for file in files:
             self.broken |= file.broken
+            if file.unread:
+                self.left_out[file.unread[0].span.source] = file.unread
             for item in file.items:
                 if isinstance(item, nodes.Import | nodes.Test):
                     continue
@@ -43,7 +48,26 @@ class Names:
 
     def unread(self, name: str) -> bool:
         """Whether a name may be declared in what could not be read, so that nothing is said of it."""
-        return self.missing or name in self.broken
+        return self.missing or name in self.broken or "" in self.broken
+
+    def lost(self, node: nodes.Node, word: str | None = None, parts: Sequence[nodes.Node] = ()) -> bool:
+        """Whether something in a node could not be read, and may be a statement or setting that begins with this word.
+        What is left out of its `parts` (in order of place) is not its own."""
+        left_out = self.left_out.get(node.span.source, ())
+        at = bisect_left(left_out, node.span.start, key=lambda one: one.span.start)
+        waiting = iter(parts)
+        part = next(waiting, None)
+        for one in (left_out[index] for index in range(max(0, at - 1), len(left_out))):
+            if one.span.start >= node.span.end:
+                break
+            if one.span.end <= node.span.start:
+                continue
+            while part is not None and part.span.end <= one.span.start:
+                part = next(waiting, None)
+            inside = part is not None and part.span.start < one.span.start
+            if not inside and (word in (None, one.word) or one.word not in KEYWORDS):
+                return True
+        return False
 
     def of_kind(self, kind: type[D]) -> list[str]:
         return [name for name, item in self.declared.items() if isinstance(item, kind)]
