@@ -1,7 +1,7 @@
 """Agents, to turn the propose lines of a layer into its agents: unfolded, named, with their roles dealt out."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from smoadsl.diagnostics.source import Span
@@ -20,12 +20,12 @@ def read_agents(
     declarations: Declarations,
     pipeline_of: PipelineOf,
     proposes: Sequence[nodes.Propose],
-    last: checked.Layer | None,
+    before: Sequence[checked.Layer] | None,
 ) -> tuple[list[checked.Agent] | None, int | None]:
-    """The agents of a layer that follows `last`, None after something was said; and how many there are, also where
-    some of them mean nothing, None where that is not known."""
+    """The agents of a layer that follows these (None where one of them could not be read), None after something was
+    said; and how many there are, also where some of them mean nothing, None where that is not known."""
     reader = _Agents(declarations, pipeline_of)
-    agents = reader.read(proposes, last)
+    agents = reader.read(proposes, before)
     return agents, reader.count
 
 
@@ -36,9 +36,11 @@ class _Agents:
         self.names = declarations.names
         self.count: int | None = 0
 
-    def read(self, proposes: Sequence[nodes.Propose], last: checked.Layer | None) -> list[checked.Agent] | None:
+    def read(
+        self, proposes: Sequence[nodes.Propose], before: Sequence[checked.Layer] | None
+    ) -> list[checked.Agent] | None:
         drafts: list[tuple[str, bool, checked.Agent]] = []
-        before = len(self.names.said)
+        said_before = len(self.names.said)
         for propose in proposes:
             read = rules.read_settings(self.names, propose.settings, settings.PROPOSE, "a propose line")
             template = self.declarations.template_for(read, "propose")
@@ -56,10 +58,11 @@ class _Agents:
                     continue
                 agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
                 drafts.append((name, own, agent))
-        if len(self.names.said) > before or len(drafts) != self.count:
+        if len(self.names.said) > said_before or len(drafts) != self.count:
             return None
         agents = self._named(drafts)
-        self._views_fit(proposes, agents, last)
+        if before is not None:
+            self._views_fit(proposes, [*agents, *(agent for layer in _last_to_run(before) for agent in layer.agents)])
         return agents
 
     def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target | None, Span]]:
@@ -126,31 +129,49 @@ class _Agents:
         return dealt
 
     def _view(self, node: nodes.Ref | nodes.Call | nodes.List | None) -> checked.View:
-        match node:
+        match self.names.value(node) if node else None:
             case None:
                 return checked.View()
             case nodes.List():
-                refs = [rules.name(self.names, item) for item in node.items]
-                return checked.View("named", names=tuple(ref.name for ref in refs if ref))
+                return checked.View("named", names=tuple(name for name, _ in self._listed(node)))
             case nodes.Ref(name="all" | "none" | "own" | "peers" as kind):
                 return checked.View(kind)
-            case nodes.Call() if node.name.text == "ring":
+            case nodes.Call() as call if call.name.text == "ring":
                 due = "how many neighbours to each side"
-                args = rules.arguments(self.names, node, due, rules.number(1, settings.MOST_AGENTS, whole=True))
+                args = rules.arguments(self.names, call, due, rules.number(1, settings.MOST_AGENTS, whole=True))
                 return checked.View("ring", distance=args[0] if args else 1)
-            case _:
-                word = node.name if isinstance(node, nodes.Ref) else node.name.text
-                self.names.said.append(
-                    problems.unknown_function(node.span, word, "view", ["all", "none", "own", "peers", "ring(1)"])
-                )
-                return checked.View()
+            case nodes.Ref(name=word) | nodes.Call(name=nodes.Name(text=word)) as other:
+                views = ["all", "none", "own", "peers", "ring(1)", "[AGENT]"]
+                self.names.said.append(problems.unknown_function(other.span, word, "view", views))
+            case _ if node:
+                rules.wrong_type(self.names, node, "a view such as `peers`, or a list of agents,")
+        return checked.View()
 
-    def _views_fit(
-        self, proposes: Sequence[nodes.Propose], agents: Sequence[checked.Agent], last: checked.Layer | None
-    ) -> None:
-        names = [agent.name for agent in (*agents, *(last.agents if last else ()))]
+    def _listed(self, node: nodes.Value | None) -> list[tuple[str, Span]]:
+        """The agents of a view that lists them, itself or through a param, and where each is written. One of several
+        has a dot in its name, and so is a text: `["qwen.2"]`."""
+        listed = self.names.value(node) if node else None
+        found: list[tuple[str, Span]] = []
+        for item in listed.items if isinstance(listed, nodes.List) else ():
+            match self.names.value(item):
+                case nodes.Ref(name=name) | nodes.Text(value=name):
+                    found.append((name, item.span if listed is node or node is None else node.span))
+                case _:
+                    rules.wrong_type(self.names, item, "the name of an agent")
+        return found
+
+    def _views_fit(self, proposes: Sequence[nodes.Propose], agents: Sequence[checked.Agent]) -> None:
+        """A view lists only agents that an agent can have read: of its own layer, and of those before it."""
+        names = [agent.name for agent in agents]
         known = {name.partition(".")[0] for name in names} | set(names)
-        for propose in proposes:
-            for item in propose.sees.items if isinstance(propose.sees, nodes.List) else ():
-                if isinstance(item, nodes.Ref) and item.name not in known:
-                    self.names.said.append(pipeline_problems.unknown_agent(item.span, item.name, known))
+        for name, span in (listed for propose in proposes for listed in self._listed(propose.sees)):
+            if name not in known:
+                self.names.said.append(pipeline_problems.unknown_agent(span, name, known))
+
+
+def _last_to_run(layers: Sequence[checked.Layer]) -> Iterator[checked.Layer]:
+    """Of the layers before another those that can have run last: one that may be skipped passes on what it got."""
+    for layer in reversed(layers):
+        yield layer
+        if layer.when is None:
+            return

@@ -102,9 +102,11 @@ class Composer:
     def _layers(self, node: nodes.Pipeline) -> list[checked.Layer]:
         written = _of(node.statements, nodes.Layer)
         layers: list[checked.Layer] = []
+        whole = not node.damaged  # whether all layers so far could be read
         for statement, before in zip(written, (None, *written), strict=False):
             self._layer_name(statement, written)
-            layer = self._layer(statement, before, layers[-1] if layers else None, node.damaged)
+            layer = self._layer(statement, before, layers if whole else None, node.damaged)
+            whole = whole and layer is not None
             if layer:
                 layers.append(layer)
         return layers
@@ -153,7 +155,7 @@ class Composer:
             )
 
     def _layer(
-        self, node: nodes.Layer, before: nodes.Layer | None, last: checked.Layer | None, damaged: bool
+        self, node: nodes.Layer, before: nodes.Layer | None, earlier: Sequence[checked.Layer] | None, damaged: bool
     ) -> checked.Layer | None:
         self._in_order(node.statements, _LAYER_ORDER)
         rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
@@ -161,7 +163,7 @@ class Composer:
         where = f"layer `{node.name.text}`"
         if not proposes and not damaged:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, last)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, earlier)
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
         active = activate.count if activate else count
