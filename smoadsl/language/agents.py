@@ -71,13 +71,16 @@ class _Agents:
         ref = nodes.Ref(node.name.span, node.name.text)
         value = self.names.value(ref)
         members = value.items if isinstance(value, nodes.List) else (value,)
+        if not members:
+            self.names.said.append(problems.wrong_type(ref.span, "a model or a list of models", "an empty list"))
+            self.count = None
         found: list[tuple[str, bool, Target | None, Span]] = []
         for member in members:
             if not isinstance(member, nodes.Ref):
-                rules.wrong_type(self.names, ref, "a model")
+                rules.wrong_type(self.names, ref if member is value else member, "a model or pipeline")
                 self.count = None
                 return []
-            declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline")
+            declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline", member.span)
             target: Target | None = None
             if isinstance(declared, nodes.Model):
                 target = self.declarations.declared_model(declared)

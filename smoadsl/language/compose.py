@@ -66,18 +66,21 @@ class Composer:
 
     def _compose(self, node: nodes.Pipeline) -> checked.Pipeline | None:
         said_before = len(self.names.said)
+        written = _of(node.statements, nodes.Layer)
+        layer_lost = self.names.lost(node, "layer", node.statements)
         self._in_order(node.statements, _PIPELINE_ORDER)
         answer = self._only(_of(node.statements, nodes.Answer), "answer", "this pipeline")
         form = self._answer(answer) if answer else AnswerForm()
         cap = self._only(_of(node.statements, nodes.Budget), "budget", "this pipeline")
-        layers = self._layers(node)
+        layers = self._layers(written, layer_lost)
         aggregate = self._only(_of(node.statements, nodes.Aggregate), "aggregate", "this pipeline")
-        broken = node.damaged or len(layers) < len(_of(node.statements, nodes.Layer))
-        end = self._aggregate(aggregate, layers, broken) if aggregate else None
-        if aggregate is None and not node.damaged:
+        end = self._aggregate(aggregate, written, layer_lost) if aggregate else None
+        if aggregate is None and not self.names.lost(node, "aggregate", node.statements):
             self.names.said.append(pipeline_problems.no_aggregate(node.name.span, node.name.text))
         self._not_too_large(node, layers)
-        if end is None or form is None or len(self.names.said) > said_before:
+        if end is None or form is None or len(layers) < len(written) or len(self.names.said) > said_before:
+            return None
+        if self.names.lost(node):
             return None
         pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span)
         if pipeline.budget.usd is not None and cap:
@@ -91,22 +94,30 @@ class Composer:
     def _priced(self, pipeline: checked.Pipeline, node: nodes.Budget) -> None:
         """A cap in dollars can be kept only where every model has a price."""
         at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
-        unpriced = [
-            model.name
-            for model in models_of(pipeline)
-            if "price" not in model.settings and model.provider.adapter != "local"
-        ]
+        unpriced = [model.name for model in models_of(pipeline) if not self._has_price(model)]
         if unpriced:
             self.names.said.append(problems.no_price(at, unpriced))
 
-    def _layers(self, node: nodes.Pipeline) -> list[checked.Layer]:
-        written = _of(node.statements, nodes.Layer)
+    def _has_price(self, model: checked.Model) -> bool:
+        """Whether a model has a price, or one that could not be read."""
+        node = self.names.declared[model.name]
+        settings = node.settings.settings if isinstance(node, nodes.Model) and node.settings else ()
+        written = any(setting.key.text == "price" for setting in settings)
+        return written or model.provider.adapter == "local" or self.names.lost(node, "price")
+
+    def _layers(self, written: Sequence[nodes.Layer], lost: bool) -> list[checked.Layer]:
+        """The layers of a pipeline, less those with problems. `lost`: another one could not be read."""
         layers: list[checked.Layer] = []
-        whole = not node.damaged  # whether all layers so far could be read
-        for statement, before in zip(written, (None, *written), strict=False):
-            self._layer_name(statement, written)
-            layer = self._layer(statement, before, layers if whole else None, node.damaged)
-            whole = whole and layer is not None
+        first: dict[str, nodes.Layer] = {}
+        for number, (statement, before) in enumerate(zip(written, (None, *written), strict=False)):
+            name = statement.name
+            if name.text in first:
+                known = first[name.text].name.span
+                self.names.said.append(pipeline_problems.name_taken(name.span, "layer", name.text, known))
+            first.setdefault(name.text, statement)
+            if statement.when and not before and not lost:
+                self.names.said.append(pipeline_problems.when_on_first(statement.when.span))
+            layer = self._layer(statement, before, layers if len(layers) == number and not lost else None)
             if layer:
                 layers.append(layer)
         return layers
@@ -147,23 +158,18 @@ class Composer:
             return False
         return True
 
-    def _layer_name(self, node: nodes.Layer, all_: Sequence[nodes.Layer]) -> None:
-        first = next(layer for layer in all_ if layer.name.text == node.name.text)
-        if first is not node:
-            self.names.said.append(
-                pipeline_problems.name_taken(node.name.span, "layer", node.name.text, first.name.span)
-            )
-
     def _layer(
-        self, node: nodes.Layer, before: nodes.Layer | None, earlier: Sequence[checked.Layer] | None, damaged: bool
+        self, node: nodes.Layer, before: nodes.Layer | None, earlier: Sequence[checked.Layer] | None
     ) -> checked.Layer | None:
         self._in_order(node.statements, _LAYER_ORDER)
         rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
         proposes = _of(node.statements, nodes.Propose)
         where = f"layer `{node.name.text}`"
-        if not proposes and not damaged:
+        lost = self.names.lost(node, "propose")
+        if not proposes and not lost:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, earlier)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else earlier)
+        count = None if lost else count
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
         active = activate.count if activate else count
@@ -171,13 +177,8 @@ class Composer:
         quorum = self._quorum(waits, active) if waits else None
         gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
         judge = read_judge(self.declarations, gate, active, _of(node.statements, nodes.Stop)) if gate else None
-        stops = self._stops(_of(node.statements, nodes.Stop), _scores(gate))
-        when = None
-        if node.when:
-            if before is None:
-                self.names.said.append(pipeline_problems.when_on_first(node.when.span))
-            judged_before = next((s for s in before.statements if isinstance(s, nodes.Judge)), None) if before else None
-            when = Conditions(self.declarations, _scores(judged_before)).read(node.when)
+        stops = self._stops(_of(node.statements, nodes.Stop), self._scores(node))
+        when = Conditions(self.declarations, self._scores(before)).read(node.when) if node.when else None
         if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
             return None
         return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
@@ -228,7 +229,7 @@ class Composer:
         return tuple(stops) if len(stops) == len(read) else None
 
     def _aggregate(
-        self, node: nodes.Aggregate, layers: Sequence[checked.Layer], broken: bool
+        self, node: nodes.Aggregate, layers: Sequence[nodes.Layer], layer_lost: bool
     ) -> checked.ModelAggregate | checked.FreeAggregate | None:
         gate = node.gate
         if isinstance(gate, nodes.Call):
@@ -241,9 +242,9 @@ class Composer:
                 self.names.said.append(problems.wrong_arguments(gate.span, gate.name.text, "nothing"))
             if node.settings:
                 rules.read_settings(self.names, node.settings, {}, f"`{gate.name.text}()`")
-            if not layers and not broken:
+            if not layers and not layer_lost:
                 self.names.said.append(pipeline_problems.nothing_to_aggregate(gate.span, gate.name.text))
-            elif gate.name.text == "best" and layers and not _ranks(layers[-1]):
+            elif gate.name.text == "best" and layers and not self._ranks(layers[-1]):
                 self.names.said.append(pipeline_problems.best_without_judge(gate.span))
             return checked.FreeAggregate("vote" if gate.name.text == "vote" else "best", node.span)
         read = rules.read_settings(self.names, node.settings, settings.AGGREGATE, "an aggregate")
@@ -261,6 +262,16 @@ class Composer:
             settings.of_the_call(read),
             node.span,
         )
+
+    def _ranks(self, layer: nodes.Layer) -> bool:
+        """Whether a layer has a judge, or one that could not be read."""
+        return bool(_of(layer.statements, nodes.Judge)) or self.names.lost(layer, "judge")
+
+    def _scores(self, layer: nodes.Layer | None) -> bool:
+        """Whether a layer has a judge that scores, or one that could not be read; none has, where there is no layer."""
+        gates = [judge.gate for judge in _of(layer.statements, nodes.Judge)] if layer else []
+        scored = any(isinstance(gate, nodes.Call) and gate.name.text == "score" for gate in gates)
+        return scored or layer is None or self.names.lost(layer, "judge")
 
     # ---- small things that several statements share
 
@@ -286,14 +297,6 @@ class Composer:
 
 def _of(statements: Sequence[nodes.Node], kind: type[S]) -> list[S]:
     return [statement for statement in statements if isinstance(statement, kind)]
-
-
-def _scores(judge: nodes.Judge | None) -> bool:
-    return judge is not None and isinstance(judge.gate, nodes.Call) and judge.gate.name.text == "score"
-
-
-def _ranks(layer: checked.Layer) -> bool:
-    return layer.judge is not None
 
 
 def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:

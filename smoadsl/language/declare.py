@@ -34,7 +34,10 @@ class Declarations:
         self._overrides = overrides
         self._providers: dict[str, Provider | None] = {}
         self._models: dict[str, checked.Model | None] = {}
+        self._templates: dict[str, checked.Template | None] = {}
+        self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
+        self._unknown: dict[str, set[tuple[str, int]]] = {}  # by template, the names told to be unknown, and their lines
         self._open: list[str] = []  # the chain of fallbacks being followed
 
     # ---- providers
@@ -68,7 +71,7 @@ class Declarations:
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
-        if adapter.name != "local" and "base_url" not in written:
+        if adapter.name != "local" and "base_url" not in written and not self.names.lost(node, "base_url"):
             self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
         elif base_url and not self._good_url(base_url, written["base_url"], "api_key" in read):
             return None
@@ -111,14 +114,15 @@ class Declarations:
 
     # ---- models
 
-    def model(self, name: str, span: Span) -> checked.Model | None:
-        node = self.names.find(name, span, (nodes.Model,), "model")
+    def model(self, ref: nodes.Ref, span: Span) -> checked.Model | None:
+        """The model that a name means at a place; the name itself may stand in the value of a param."""
+        node = self.names.find(ref.name, span, (nodes.Model,), "model", ref.span)
         return self.declared_model(node) if node else None
 
     def model_of(self, node: nodes.Value) -> checked.Model | None:
         """The model that a value names, itself or through a param."""
         ref = rules.name(self.names, node, "a model")
-        return self.model(ref.name, node.span) if ref else None
+        return self.model(ref, node.span) if ref else None
 
     def declared_model(self, node: nodes.Model) -> checked.Model | None:
         name = node.name.text
@@ -159,7 +163,7 @@ class Declarations:
             if len(self._open) >= MOST_NESTING and ref.name not in self._models:
                 self.names.said.append(problems.too_deep(ref.span, MOST_NESTING))
                 continue
-            model = self.model(ref.name, ref.span)
+            model = self.model(ref, ref.span)
             for one in (model, *model.fallbacks) if model else ():
                 found.setdefault(one.name, one)
         self._open.pop()
@@ -235,6 +239,12 @@ class Declarations:
         return self.declared_template(node) if node else None
 
     def declared_template(self, node: nodes.Template) -> checked.Template | None:
+        name = node.name.text
+        if name not in self._templates:
+            self._templates[name] = self._read_template(node)
+        return self._templates[name]
+
+    def _read_template(self, node: nodes.Template) -> checked.Template | None:
         value = self.names.value(node.value)
         if isinstance(value, nodes.Call) and value.name.text == "file":
             source = read_beside(value, self._reader, self.names.said)
@@ -252,7 +262,21 @@ class Declarations:
         ref = read.get("template")
         template = self.template(ref) if isinstance(ref, nodes.Ref) else None
         if template:
+            self._check_template(template, place)
+        return template
+
+    def unused_templates(self) -> None:
+        """Check the form of the templates that no place has asked for."""
+        asked = {name for name, _ in self._checked}
+        for template in [template for name, template in self._templates.items() if name not in asked]:
+            if template:
+                self._check_template(template, None)
+
+    def _check_template(self, template: checked.Template, place: Place | None) -> None:
+        """Say what is wrong with a template in a place, less what was said of another place already."""
+        if (template.name, place) not in self._checked:
             from smoadsl.language.templates import check_template  # jinja2 is imported only where there is a template
 
-            self.names.said.extend(check_template(template, place))
-        return template
+            self._checked.add((template.name, place))
+            told = self._unknown.setdefault(template.name, set())
+            self.names.said.extend(check_template(template, place, told))

@@ -5,6 +5,7 @@ reported, left out, and the rest read without it. Of a line that has been told o
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from lark import Token
 from lark.exceptions import UnexpectedToken
 
@@ -169,7 +170,8 @@ class _Reading:
 def _names(tokens: Sequence[Token]) -> set[str]:
     """The names that an item may have been meant to declare; the empty one where it declares something, but none can be
     seen."""
-    seen = {str(token) for token in tokens[:4] if token.type == "NAME"}
+    head = takewhile(lambda token: token.type not in ("EQUAL", "LBRACE"), tokens)
+    seen = {str(token) for token in head if token.type == "NAME"}
     return seen or ({""} if tokens[0].type in DECLARATIONS - {"TEST"} else set())
 
 

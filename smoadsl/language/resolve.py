@@ -32,6 +32,7 @@ class Names:
     missing: bool = False  # whether a file that is imported could not be read: it may declare anything
     used: set[str] = field(default_factory=set)
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
+    misfits: set[tuple[str, str]] = field(default_factory=set)  # params told to be no such value as is due
     left_out: dict[Source, tuple[nodes.Unread, ...]] = field(default_factory=dict)  # in order of place
 
     def collect(self, files: Iterable[nodes.File]) -> None:
@@ -81,8 +82,11 @@ class Names:
                 return self.params.get(node.name, param.value)
         return node
 
-    def find(self, name: str, span: Span, kinds: tuple[type[D], ...], what: str) -> D | None:
-        """The declaration of one of the kinds that the name means; what stands in the way is said."""
+    def find(
+        self, name: str, span: Span, kinds: tuple[type[D], ...], what: str, written: Span | None = None
+    ) -> D | None:
+        """The declaration of one of the kinds that the name means at a place; what stands in the way is said. `written`
+        is where the name itself stands, if that is in the value of a param."""
         item = self.declared.get(name)
         if isinstance(item, kinds):
             self.used.add(name)
@@ -92,5 +96,5 @@ class Names:
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
         elif not self.unread(name):
             known = [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
-            self.said.append(problems.unknown_name(span, name, what, known))
+            self.said.append(problems.unknown_name(written or span, name, what, known))
         return None

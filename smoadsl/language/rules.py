@@ -51,6 +51,11 @@ def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
     if isinstance(found, nodes.Call) and found.name.text == "env":
         names.said.append(problems.env_elsewhere(found.span))
         return
+    if isinstance(node, nodes.Ref) and found is not node and not isinstance(found, nodes.List | nodes.Ref):
+        kind = due.partition(" from ")[0].partition(" of at least ")[0]
+        if (node.name, kind) in names.misfits:
+            return  # a value of the wrong type is one mistake, wherever the param stands
+        names.misfits.add((node.name, kind))
     related = () if found is node else (Related("the param's value", found.span),)
     names.said.append(problems.wrong_type(node.span, due, describe(found), *related))
 
@@ -117,7 +122,7 @@ def price(names_: Names, node: nodes.Value) -> Price | None:
         return None
     read = read_settings(names_, found, {"input": money, "output": money, "cached": money}, "a price")
     for key in ("input", "output"):
-        if key not in {setting.key.text for setting in found.settings}:
+        if key not in {setting.key.text for setting in found.settings} and not names_.lost(found, key):
             names_.said.append(problems.setting_missing(node.span, "a price", key))
     return Price(read["input"], read["output"]) if {"input", "output"} <= read.keys() else None
 
