@@ -37,7 +37,7 @@ class Declarations:
         self._templates: dict[str, checked.Template | None] = {}
         self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
-        self._unknown: dict[str, set[tuple[str, int]]] = {}  # by template, the names told to be unknown, and their lines
+        self._unknown: dict[str, set[tuple[str, int]]] = {}  # names told, by template
         self._open: list[str] = []  # the chain of fallbacks being followed
 
     # ---- providers

@@ -6,6 +6,7 @@ reported, left out, and the rest read without it. Of a line that has been told o
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
+
 from lark import Token
 from lark.exceptions import UnexpectedToken
 

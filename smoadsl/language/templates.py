@@ -19,9 +19,7 @@ _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _TAG = re.compile(r"\{%[-+]?\s*(end)?(if|for|set(?=\s*\w*\s*[-+]?%))\b")
 
 
-def check_template(
-    template: checked.Template, place: Place | None, told: set[tuple[str, int]]
-) -> Iterator[Diagnostic]:
+def check_template(template: checked.Template, place: Place | None, told: set[tuple[str, int]]) -> Iterator[Diagnostic]:
     """What is wrong with a template: its form and, where a place is named, the names that it is not given there. `told`
     are the names, with their lines, of which something was said already."""
     places = _Places(template)
