@@ -1,16 +1,17 @@
 """Compose, to turn the statements of a pipeline into what they mean, and say what does not fit together."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.agents import read_agents
+from smoadsl.language.agents import names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
-from smoadsl.language.conditions import Conditions
+from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
 from smoadsl.language.judging import read_judge
 
@@ -102,13 +103,17 @@ class Composer:
     def _layers(self, node: nodes.Pipeline) -> list[checked.Layer]:
         written = _of(node.statements, nodes.Layer)
         layers: list[checked.Layer] = []
-        whole = not node.damaged  # whether all layers so far could be read
-        for statement, before in zip(written, (None, *written), strict=False):
+        seen: set[str] | None = None if node.damaged else set()  # the agents whose responses can go on so far
+        for place, statement in zip(_places(written), written, strict=True):
             self._layer_name(statement, written)
-            layer = self._layer(statement, before, layers if whole else None, node.damaged)
-            whole = whole and layer is not None
-            if layer:
-                layers.append(layer)
+            layer = self._layer(statement, place, seen, node.damaged)
+            if layer is None:
+                seen = None  # nobody can tell
+                continue
+            layers.append(layer)
+            if seen is not None:
+                seen = seen if layer.when else set()
+                seen |= names_of(layer.agents)
         return layers
 
     def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
@@ -155,7 +160,7 @@ class Composer:
             )
 
     def _layer(
-        self, node: nodes.Layer, before: nodes.Layer | None, earlier: Sequence[checked.Layer] | None, damaged: bool
+        self, node: nodes.Layer, place: "_Place", seen: Collection[str] | None, damaged: bool
     ) -> checked.Layer | None:
         self._in_order(node.statements, _LAYER_ORDER)
         rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
@@ -163,21 +168,22 @@ class Composer:
         where = f"layer `{node.name.text}`"
         if not proposes and not damaged:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, earlier)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, seen)
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
         active = activate.count if activate else count
         waits = self._only(_of(node.statements, nodes.Quorum), "quorum", where)
         quorum = self._quorum(waits, active) if waits else None
         gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
-        judge = read_judge(self.declarations, gate, active, _of(node.statements, nodes.Stop)) if gate else None
-        stops = self._stops(_of(node.statements, nodes.Stop), _scores(gate))
+        stop_rules = _of(node.statements, nodes.Stop)
+        scores_are_read = place.scores_are_read or any(mentions_scores(stop.condition) for stop in stop_rules)
+        judge = read_judge(self.declarations, gate, active, scores_are_read) if gate else None
+        stops = self._stops(stop_rules, _scores(node))
         when = None
         if node.when:
-            if before is None:
+            if place.is_first:
                 self.names.said.append(pipeline_problems.when_on_first(node.when.span))
-            judged_before = next((s for s in before.statements if isinstance(s, nodes.Judge)), None) if before else None
-            when = Conditions(self.declarations, _scores(judged_before)).read(node.when)
+            when = Conditions(self.declarations, place.has_scores).read(node.when)
         if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
             return None
         return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
@@ -250,6 +256,13 @@ class Composer:
         model = self.declarations.model_of(gate)
         template = self.declarations.template_for(read, "aggregate")
         output = self.declarations.schema(read["output"]) if "output" in read else None
+        written = {s.key.text: s.key.span for s in node.settings.settings} if node.settings else {}
+        if "output" in read and read.get("stream"):
+            why = "an answer with `output` is shown only once it fits"
+            self.names.said.append(problems.without_effect(written["stream"], "stream", "this aggregate", why))
+        if "otherwise" in read and not layers and not broken:
+            why = "a pipeline without layers has no response that could stand in"
+            self.names.said.append(problems.without_effect(written["otherwise"], "otherwise", "this aggregate", why))
         if model is None:
             return None
         return checked.ModelAggregate(
@@ -288,8 +301,28 @@ def _of(statements: Sequence[nodes.Node], kind: type[S]) -> list[S]:
     return [statement for statement in statements if isinstance(statement, kind)]
 
 
-def _scores(judge: nodes.Judge | None) -> bool:
-    return judge is not None and isinstance(judge.gate, nodes.Call) and judge.gate.name.text == "score"
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A layer among the others: whether scores go into its `when`, and whether a later `when` may read its scores. A
+    layer that is skipped leaves both to its neighbours."""
+
+    is_first: bool
+    has_scores: bool
+    scores_are_read: bool
+
+
+def _places(layers: Sequence[nodes.Layer]) -> list[_Place]:
+    has, read = [False] * len(layers), [False] * len(layers)
+    for i, before in enumerate(layers[:-1], 1):
+        has[i] = _scores(before) or (before.when is not None and has[i - 1])
+    for i, after in reversed(list(enumerate(layers[1:]))):
+        read[i] = after.when is not None and (mentions_scores(after.when) or read[i + 1])
+    return [_Place(i == 0, has[i], read[i]) for i in range(len(layers))]
+
+
+def _scores(layer: nodes.Layer) -> bool:
+    judges = (statement.gate for statement in layer.statements if isinstance(statement, nodes.Judge))
+    return any(isinstance(gate, nodes.Call) and gate.name.text == "score" for gate in judges)
 
 
 def _ranks(layer: checked.Layer) -> bool:

@@ -147,8 +147,8 @@ def boolean(names: Names, node: nodes.Value) -> bool | None:
 
 
 def ratio_or_true(default: float) -> Rule:
-    """A share from 0 to 1; `true` means the default, `false` nothing."""
-    due = "a number from 0 to 1, or `true`"
+    """A share above 0 and up to 1; `true` means the default, `false` nothing."""
+    due = "a number above 0 and up to 1, or `true` or `false`,"
 
     def read(names: Names, node: nodes.Value) -> float | None:
         found = names.value(node)

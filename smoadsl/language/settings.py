@@ -74,6 +74,16 @@ JUDGE: Mapping[str, Rule] = {
     "template": rules.name,
 }
 
+USES_NO_MODEL = frozenset(JUDGE.keys() - {"dedupe", "min_score"})
+"""What a judge that asks no model can not use; `min_score` is a matter of scores."""
+
+USES_NO_LIST = {
+    "feedback": "it compares two responses at a time, and remarks on none",
+    "fuse": "the moderator's question never rides in its calls",
+    "shuffle": "each pair is shown in both orders",
+}
+"""What `pairwise` can not use, and why."""
+
 AGGREGATE: Mapping[str, Rule] = {
     **_CALL,
     "template": rules.name,
