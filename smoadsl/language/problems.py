@@ -274,6 +274,11 @@ def key_in_clear(span: Span, url: str) -> Diagnostic:
     )
 
 
+def private_address(span: Span, host: str) -> Diagnostic:
+    help = "add `local = true` to the provider's settings, if it stands in your own network"
+    return _error("MOA531", span, f"`{host}` is no host of the open internet", help)
+
+
 # ---- MOA9xx: advice
 
 

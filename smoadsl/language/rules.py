@@ -110,7 +110,7 @@ def rate(names: Names, node: nodes.Value) -> float | None:
 
 
 def price(names_: Names, node: nodes.Value) -> Price | None:
-    """`{ input = $0.90, output = $0.90 }`, per million tokens."""
+    """`{ input = $0.90, output = $0.90 }`, per million tokens; input from a cache is never dearer than other input."""
     found = names_.value(node)
     if not isinstance(found, nodes.Object):
         wrong_type(names_, node, "a block such as `{ input = $0.90, output = $0.90 }`")
@@ -119,7 +119,13 @@ def price(names_: Names, node: nodes.Value) -> Price | None:
     for key in ("input", "output"):
         if key not in {setting.key.text for setting in found.settings}:
             names_.said.append(problems.setting_missing(node.span, "a price", key))
-    return Price(read["input"], read["output"]) if {"input", "output"} <= read.keys() else None
+    if not {"input", "output"} <= read.keys():
+        return None
+    if read.get("cached", read["input"]) > read["input"]:
+        at = next(setting.value.span for setting in found.settings if setting.key.text == "cached")
+        names_.said.append(problems.out_of_range(at, f"an amount of at most `input`, ${read['input']},"))
+        return None
+    return Price(read["input"], read["output"], read.get("cached"))
 
 
 def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...] | None:

@@ -21,6 +21,9 @@ PROVIDER: Mapping[str, Rule] = {
     "local": rules.boolean,
 }
 
+USES_NO_NETWORK = frozenset(("base_url", "api_key", "headers", "local"))
+"""What a provider whose models run inside the process can not use."""
+
 SAMPLING: Mapping[str, Rule] = {
     "temperature": rules.number(0, 5),
     "top_p": rules.number(0, 1),
