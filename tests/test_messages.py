@@ -51,7 +51,7 @@ SEEN = {
     "peers of one that the judge dropped": Seen(JUDGED % "sees peers", "c", 2, ("a", "b")),
     "ring": Seen("layer one repeat 2 { propose a, b, c, d sees ring(1) }", "a", 2, ("b", "d"), "a"),
     "named": Seen(TWICE % "sees [c, a]", "b", 2, ("a", "c")),
-    "one of several": Seen("layer one repeat 2 { propose a * 3 sees [\"a.2\"] }", "a.3", 2, ("a.2",)),
+    "one of several": Seen('layer one repeat 2 { propose a * 3 sees ["a.2"] }', "a.3", 2, ("a.2",)),
     "named, itself among them": Seen(TWICE % "sees [b]", "b", 2, ("b",)),
 }
 
@@ -259,7 +259,9 @@ def test_a_pipeline_that_is_an_agent_gets_the_conversation_with_its_role_in_the_
     made_ = made('layer one { propose inner as ["You doubt."] }', more=INNER, prompt=TALK)
     assert made_.of("inner/c", 1).texts == [("system", "Be brief.\n\nYou doubt.\n\nYou count."), *TURNS]
     assert system_of(made_.of("inner/aggregate")).startswith("Be brief.\n\nYou doubt.\n\nBelow stand responses")
-    assert system_of(made_.of("aggregate")).startswith("Be brief.\n\nBelow stand responses to the latest request, 1 in all,")
+    assert system_of(made_.of("aggregate")).startswith(
+        "Be brief.\n\nBelow stand responses to the latest request, 1 in all,"
+    )
 
 
 def test_its_first_round_reads_what_the_agent_sees_and_its_second_its_own_first() -> None:

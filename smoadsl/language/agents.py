@@ -1,7 +1,7 @@
 """Agents, to turn the propose lines of a layer into its agents: unfolded, named, with their roles dealt out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from smoadsl.diagnostics.source import Span
@@ -20,12 +20,13 @@ def read_agents(
     declarations: Declarations,
     pipeline_of: PipelineOf,
     proposes: Sequence[nodes.Propose],
-    before: Sequence[checked.Layer] | None,
+    seen: Collection[str] | None,
 ) -> tuple[list[checked.Agent] | None, int | None]:
-    """The agents of a layer that follows these (None where one of them could not be read), None after something was
-    said; and how many there are, also where some of them mean nothing, None where that is not known."""
+    """The agents of a layer, None after something was said; and how many there are, also where some of them mean
+    nothing, None where that is not known. `seen` are the agents before it whose responses can go on to it, as views
+    name them; None where that is not known."""
     reader = _Agents(declarations, pipeline_of)
-    agents = reader.read(proposes, before)
+    agents = reader.read(proposes, seen)
     return agents, reader.count
 
 
@@ -36,9 +37,7 @@ class _Agents:
         self.names = declarations.names
         self.count: int | None = 0
 
-    def read(
-        self, proposes: Sequence[nodes.Propose], before: Sequence[checked.Layer] | None
-    ) -> list[checked.Agent] | None:
+    def read(self, proposes: Sequence[nodes.Propose], seen: Collection[str] | None) -> list[checked.Agent] | None:
         drafts: list[tuple[str, bool, checked.Agent]] = []
         said_before = len(self.names.said)
         for propose in proposes:
@@ -61,8 +60,8 @@ class _Agents:
         if len(self.names.said) > said_before or len(drafts) != self.count:
             return None
         agents = self._named(drafts)
-        if before is not None:
-            self._views_fit(proposes, [*agents, *(agent for layer in _last_to_run(before) for agent in layer.agents)])
+        if seen is not None:
+            self._views_fit(proposes, names_of(agents), seen)
         return agents
 
     def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target | None, Span]]:
@@ -163,18 +162,15 @@ class _Agents:
                     rules.wrong_type(self.names, item, "the name of an agent")
         return found
 
-    def _views_fit(self, proposes: Sequence[nodes.Propose], agents: Sequence[checked.Agent]) -> None:
+    def _views_fit(self, proposes: Sequence[nodes.Propose], own: Collection[str], seen: Collection[str]) -> None:
         """A view lists only agents that an agent can have read: of its own layer, and of those before it."""
-        names = [agent.name for agent in agents]
-        known = {name.partition(".")[0] for name in names} | set(names)
         for name, span in (listed for propose in proposes for listed in self._listed(propose.sees)):
-            if name not in known:
-                self.names.said.append(pipeline_problems.unknown_agent(span, name, known))
+            if name not in own and name not in seen:
+                self.names.said.append(
+                    pipeline_problems.unknown_agent(span, name, {*own, *seen} if self.names.helps else ())
+                )
 
 
-def _last_to_run(layers: Sequence[checked.Layer]) -> Iterator[checked.Layer]:
-    """Of the layers before another those that can have run last: one that may be skipped passes on what it got."""
-    for layer in reversed(layers):
-        yield layer
-        if layer.when is None:
-            return
+def names_of(agents: Iterable[checked.Agent]) -> set[str]:
+    """The names by which views may speak of agents: their own, and the plain one that several share."""
+    return {name for agent in agents for name in (agent.name, agent.name.partition(".")[0])}

@@ -1,16 +1,17 @@
 """Compose, to turn the statements of a pipeline into what they mean, and say what does not fit together."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.agents import read_agents
+from smoadsl.language.agents import names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
-from smoadsl.language.conditions import Conditions
+from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
 from smoadsl.language.judging import read_judge
 
@@ -109,17 +110,21 @@ class Composer:
         """The layers of a pipeline, less those with problems. `lost`: another one could not be read."""
         layers: list[checked.Layer] = []
         first: dict[str, nodes.Layer] = {}
-        for number, (statement, before) in enumerate(zip(written, (None, *written), strict=False)):
+        seen: set[str] | None = None if lost else set()  # the agents whose responses can go on so far
+        for place, statement in zip(self._places(written, lost), written, strict=True):
             name = statement.name
             if name.text in first:
                 known = first[name.text].name.span
                 self.names.said.append(pipeline_problems.name_taken(name.span, "layer", name.text, known))
             first.setdefault(name.text, statement)
-            if statement.when and not before and not lost:
-                self.names.said.append(pipeline_problems.when_on_first(statement.when.span))
-            layer = self._layer(statement, before, layers if len(layers) == number and not lost else None)
-            if layer:
-                layers.append(layer)
+            layer = self._layer(statement, place, seen)
+            if layer is None:
+                seen = None  # nobody can tell
+                continue
+            layers.append(layer)
+            if seen is not None:
+                seen = seen if layer.when else set()
+                seen |= names_of(layer.agents)
         return layers
 
     def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
@@ -158,9 +163,7 @@ class Composer:
             return False
         return True
 
-    def _layer(
-        self, node: nodes.Layer, before: nodes.Layer | None, earlier: Sequence[checked.Layer] | None
-    ) -> checked.Layer | None:
+    def _layer(self, node: nodes.Layer, place: "_Place", seen: Collection[str] | None) -> checked.Layer | None:
         self._in_order(node.statements, _LAYER_ORDER)
         rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
         proposes = _of(node.statements, nodes.Propose)
@@ -168,7 +171,7 @@ class Composer:
         lost = self.names.lost(node, "propose")
         if not proposes and not lost:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else earlier)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else seen)
         count = None if lost else count
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
@@ -176,9 +179,16 @@ class Composer:
         waits = self._only(_of(node.statements, nodes.Quorum), "quorum", where)
         quorum = self._quorum(waits, active) if waits else None
         gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
-        judge = read_judge(self.declarations, gate, active, _of(node.statements, nodes.Stop)) if gate else None
-        stops = self._stops(_of(node.statements, nodes.Stop), self._scores(node))
-        when = Conditions(self.declarations, self._scores(before)).read(node.when) if node.when else None
+        stop_rules = _of(node.statements, nodes.Stop)
+        scores_are_read = place.scores_are_read or any(mentions_scores(stop.condition) for stop in stop_rules)
+        scores_are_read = scores_are_read or self.names.lost(node, "stop")
+        judge = read_judge(self.declarations, gate, active, scores_are_read) if gate else None
+        stops = self._stops(stop_rules, self._scores(node))
+        when = None
+        if node.when:
+            if place.is_first:
+                self.names.said.append(pipeline_problems.when_on_first(node.when.span))
+            when = Conditions(self.declarations, place.has_scores).read(node.when)
         if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
             return None
         return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
@@ -251,6 +261,13 @@ class Composer:
         model = self.declarations.model_of(gate)
         template = self.declarations.template_for(read, "aggregate")
         output = self.declarations.schema(read["output"]) if "output" in read else None
+        written = {s.key.text: s.key.span for s in node.settings.settings} if node.settings else {}
+        if "output" in read and read.get("stream"):
+            why = "an answer with `output` is shown only once it fits"
+            self.names.said.append(problems.without_effect(written["stream"], "stream", "this aggregate", why))
+        if "otherwise" in read and not layers and not layer_lost:
+            why = "a pipeline without layers has no response that could stand in"
+            self.names.said.append(problems.without_effect(written["otherwise"], "otherwise", "this aggregate", why))
         if model is None:
             return None
         return checked.ModelAggregate(
@@ -267,11 +284,20 @@ class Composer:
         """Whether a layer has a judge, or one that could not be read."""
         return bool(_of(layer.statements, nodes.Judge)) or self.names.lost(layer, "judge")
 
-    def _scores(self, layer: nodes.Layer | None) -> bool:
-        """Whether a layer has a judge that scores, or one that could not be read; none has, where there is no layer."""
-        gates = [judge.gate for judge in _of(layer.statements, nodes.Judge)] if layer else []
+    def _scores(self, layer: nodes.Layer) -> bool:
+        """Whether a layer has a judge that scores, or one that could not be read."""
+        gates = [judge.gate for judge in _of(layer.statements, nodes.Judge)]
         scored = any(isinstance(gate, nodes.Call) and gate.name.text == "score" for gate in gates)
-        return scored or layer is None or self.names.lost(layer, "judge")
+        return scored or self.names.lost(layer, "judge")
+
+    def _places(self, layers: Sequence[nodes.Layer], lost: bool) -> list["_Place"]:
+        """The place of each layer. `lost`: there are others that could not be read, and none is known to be first."""
+        has, read = [True] + [lost] * len(layers), [lost] * len(layers)  # before the first is no judge to speak of
+        for i, before in enumerate(layers[:-1], 1):
+            has[i] = lost or self._scores(before) or (before.when is not None and has[i - 1])
+        for i, after in reversed(list(enumerate(layers[1:]))):
+            read[i] = lost or (after.when is not None and (mentions_scores(after.when) or read[i + 1]))
+        return [_Place(i == 0 and not lost, has[i], read[i]) for i in range(len(layers))]
 
     # ---- small things that several statements share
 
@@ -297,6 +323,16 @@ class Composer:
 
 def _of(statements: Sequence[nodes.Node], kind: type[S]) -> list[S]:
     return [statement for statement in statements if isinstance(statement, kind)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A layer among the others: whether scores go into its `when`, and whether a later `when` may read its scores. A
+    layer that is skipped leaves both to its neighbours."""
+
+    is_first: bool
+    has_scores: bool
+    scores_are_read: bool
 
 
 def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:

@@ -19,6 +19,7 @@ KINDS: dict[type, str] = {
     nodes.Param: "param",
     nodes.Pipeline: "pipeline",
 }
+MOST_HELPED = 100  # no more problems than this are shown at a time, and guesses are slow
 D = TypeVar("D", bound=nodes.Declaration)
 
 
@@ -73,6 +74,11 @@ class Names:
     def of_kind(self, kind: type[D]) -> list[str]:
         return [name for name, item in self.declared.items() if isinstance(item, kind)]
 
+    @property
+    def helps(self) -> bool:
+        """Whether so little was said so far that it is worth the time to guess what was meant."""
+        return len(self.said) < MOST_HELPED
+
     def value(self, node: nodes.Value) -> nodes.Value:
         """The node, or what the param that it names stands for (also where it was set on the command line)."""
         if isinstance(node, nodes.Ref):
@@ -95,6 +101,10 @@ class Names:
             self.used.add(name)
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
         elif not self.unread(name):
-            known = [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
+            known = (
+                [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
+                if self.helps
+                else []
+            )
             self.said.append(problems.unknown_name(written or span, name, what, known))
         return None
