@@ -55,11 +55,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd."""
+    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd. `cached_tokens` of
+    the input were read from the provider's cache of prompts."""
 
     input_tokens: int
     output_tokens: int
     estimated: bool = False
+    cached_tokens: int = 0
 
 
 Finish = Literal["stop", "length", "unknown"]
@@ -123,12 +125,16 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret."""
+    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret.
+
+    `local`: it may stand in a private network; else only on the open internet, or on this machine.
+    """
 
     provider: str
     base_url: str = ""
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    local: bool = False
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 60.0
     idle_timeout_s: float = 60.0

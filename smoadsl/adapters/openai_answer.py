@@ -95,7 +95,9 @@ class ChatAnswer:
             raise self._fault(FaultKind.TRUNCATED, "ended its answer without saying that it is whole")
         if not text.strip():
             raise self._fault(FaultKind.EMPTY, self._why_empty())
-        usage = usage_of(self._request, text, self._usage.get("prompt_tokens"), self._usage.get("completion_tokens"))
+        said = self._usage
+        read, written = said.get("prompt_tokens"), said.get("completion_tokens")
+        usage = usage_of(self._request, text, read, written, _cached(said))
         model = self._model or self._request.model
         return Reply(text, _FINISHES.get(self._reason, "unknown"), usage, model, lost_events=self._lost)
 
@@ -176,3 +178,11 @@ def _inner_status(error: JSON) -> int:
         if isinstance(word, str) and word.lower() in _WORD_STATUS:
             return _WORD_STATUS[word.lower()]
     return _UNNAMED_STATUS
+
+
+def _cached(usage: Mapping[str, JSON]) -> JSON:
+    """How much of the prompt came from the provider's cache, where OpenAI, or where DeepSeek, says it."""
+    details = usage.get("prompt_tokens_details")
+    if isinstance(details, dict) and "cached_tokens" in details:
+        return details["cached_tokens"]
+    return usage.get("prompt_cache_hit_tokens")

@@ -20,7 +20,8 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens; `cached` for input that the provider had read before, `tiers` from the lowest up."""
+    """Dollars per million tokens. `cached` is the price of input that came from the provider's cache, None where that
+    costs as much as any other; `tiers` go from the lowest up."""
 
     input: Decimal
     output: Decimal
@@ -29,7 +30,9 @@ class Price:
 
     def of(self, usage: Usage) -> Decimal:
         at = self._at(usage.input_tokens)
-        return (at.input * usage.input_tokens + at.output * usage.output_tokens) / _PER
+        cached = at.input if at.cached is None else at.cached
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (at.input * fresh + cached * usage.cached_tokens + at.output * usage.output_tokens) / _PER
 
     def _at(self, input_tokens: int) -> "Price | Tier":
         reached = [tier for tier in self.tiers if input_tokens > tier.above]

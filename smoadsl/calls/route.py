@@ -17,7 +17,8 @@ class Env:
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A named connection. `concurrency` bounds the calls under way at once, `rate_per_s` how many begin in a second,
-    `tokens_per_s` how many tokens they may take; `retries` how often a call is tried after its first attempt."""
+    `tokens_per_s` how many tokens they may take; `retries` how often a call is tried after its first attempt. `local`:
+    it may stand in a private network."""
 
     name: str
     adapter: str
@@ -29,6 +30,7 @@ class Provider:
     tokens_per_s: float | None = None
     timeout_s: float = 600.0
     retries: int = 2
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
                 pass
     composer = Composer(declarations)
     pipelines = {p.name.text: composer.pipeline(p) for p in names.declared.values() if isinstance(p, nodes.Pipeline)}
+    declarations.unused_templates()
     whole = {name: pipeline for name, pipeline in pipelines.items() if pipeline}
     tests: list[checked.Test | None] = []
     for item in files[0].items:

@@ -87,9 +87,8 @@ def nothing_to_aggregate(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_agent(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return _error(
-        "MOA311", span, f"no agent of this layer or the one before it is called `{name}`", did_you_mean(name, known)
-    )
+    message = f"no agent of this layer, or of one that can have run before it, is called `{name}`"
+    return _error("MOA311", span, message, did_you_mean(name, known))
 
 
 def no_pipeline(span: Span) -> Diagnostic:

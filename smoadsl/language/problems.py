@@ -195,6 +195,11 @@ def bad_schema(span: Span, why: str) -> Diagnostic:
     return _error("MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form")
 
 
+def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
+    """`of` is what has the setting, `why` a clause that says what keeps it from doing anything."""
+    return _error("MOA231", span, f"`{key}` has no effect on {of}: {why}", help)
+
+
 # ---- MOA4xx: templates
 
 
@@ -278,6 +283,11 @@ def key_in_clear(span: Span, url: str) -> Diagnostic:
     )
 
 
+def private_address(span: Span, host: str) -> Diagnostic:
+    help = "add `local = true` to the provider's settings, if it stands in your own network"
+    return _error("MOA531", span, f"`{host}` is no host of the open internet", help)
+
+
 # ---- MOA9xx: advice
 
 
@@ -320,3 +330,8 @@ def may_not_fit(span: Span, model: str, prompt: int, read: int, write: int, cont
         f"and `{model}` can hold {context:,}",
         "lower the `max_tokens` of those it reads, or `keep` fewer of them",
     )
+
+
+def remarks_unread(span: Span, layer: str) -> Diagnostic:
+    message = f"nobody reads these remarks: layer `{layer}` has no round after them"
+    return _advice("MOA931", span, message, "give the layer another round, `repeat 2`, or take `feedback` away")

@@ -22,6 +22,9 @@ PROVIDER: Mapping[str, Rule] = {
     "local": rules.boolean,
 }
 
+USES_NO_NETWORK = frozenset(("base_url", "api_key", "headers", "local"))
+"""What a provider whose models run inside the process can not use."""
+
 SAMPLING: Mapping[str, Rule] = {
     "temperature": rules.number(0, 5),
     "top_p": rules.number(0, 1),
@@ -74,6 +77,16 @@ JUDGE: Mapping[str, Rule] = {
     "fuse": rules.boolean,
     "template": rules.name,
 }
+
+USES_NO_MODEL = frozenset(JUDGE.keys() - {"dedupe", "min_score"})
+"""What a judge that asks no model can not use; `min_score` is a matter of scores."""
+
+USES_NO_LIST = {
+    "feedback": "it compares two responses at a time, and remarks on none",
+    "fuse": "the moderator's question never rides in its calls",
+    "shuffle": "each pair is shown in both orders",
+}
+"""What `pairwise` can not use, and why."""
 
 AGGREGATE: Mapping[str, Rule] = {
     **_CALL,

@@ -38,7 +38,7 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
     expects = tuple(s for s in node.statements if isinstance(s, nodes.Expect))
     for expect in expects:
         _expectation(names, expect.condition)
-    if not prompts:
+    if not prompts and not names.lost(node, "prompt"):
         names.said.append(pipeline_problems.no_prompt(node.title.span))
     if len(names.said) > before:
         return None

@@ -1,6 +1,6 @@
 """Lower, to turn a checked pipeline into a plan: objects become names, settings are merged, defaults filled in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, assert_never, cast
 
@@ -98,15 +98,14 @@ class _Lowering:
             name=pipeline.name,
             answer=pipeline.answer,
             layers=tuple(
-                self.layer(layer, following)
-                for layer, following in zip(pipeline.layers, (*pipeline.layers[1:], None), strict=False)
+                self.layer(layer, pipeline.layers[number:]) for number, layer in enumerate(pipeline.layers, 1)
             ),
             aggregate=self.aggregate(pipeline.aggregate),
             budget=pipeline.budget,
             origin=pipeline.span.origin,
         )
 
-    def layer(self, layer: checked.Layer, following: checked.Layer | None) -> plans.Layer:
+    def layer(self, layer: checked.Layer, following: Sequence[checked.Layer]) -> plans.Layer:
         return plans.Layer(
             name=layer.name,
             rounds=layer.rounds,
@@ -159,9 +158,9 @@ class _Lowering:
     def quorum(self, quorum: checked.Quorum) -> plans.Quorum:
         return plans.Quorum(count=quorum.count, after_s=quorum.after_s, origin=quorum.span.origin)
 
-    def judge(self, judge: checked.Judge, layer: checked.Layer, following: checked.Layer | None) -> plans.Judge:
-        read_after = following is not None and (
-            (following.when is not None and reads_scores(following.when))
+    def judge(self, judge: checked.Judge, layer: checked.Layer, following: Sequence[checked.Layer]) -> plans.Judge:
+        read_after = bool(following) and (
+            any(reads_scores(condition) for condition in _decided_by_this(following))
             or any(stop.whole_pipeline and reads_scores(stop.condition) for stop in layer.stops)
         )
         read_between = judge.feedback or any(reads_scores(stop.condition) for stop in layer.stops)
@@ -222,6 +221,14 @@ class _Lowering:
                 return plans.FreeAggregate(kind=end.kind, origin=end.span.origin)
             case _:
                 assert_never(end)
+
+
+def _decided_by_this(following: Sequence[checked.Layer]) -> Iterator[checked.Condition]:
+    """The `when` of each layer that follows and may find no later round to speak of: those between were skipped."""
+    for layer in following:
+        if layer.when is None:
+            return
+        yield layer.when
 
 
 def reads_scores(condition: checked.Condition) -> bool:
