@@ -5,6 +5,7 @@ import sys
 import click
 
 from smoadsl.tools import api
+from smoadsl.tools.failing import failing_text
 from smoadsl.tools.options import Exit, show_diagnostics
 from smoadsl.tools.rehearse import rehearse
 
@@ -28,7 +29,7 @@ def command(files: tuple[str, ...]) -> None:
             result = rehearse(test)
             passed, failed = passed + result.passed, failed + (not result.passed)
             click.echo(f"{'pass' if result.passed else 'FAIL'}  {file}: {test.title}")
-            for failure in result.failures:
-                click.echo(f"      {failure.origin}: {failure.expected}\n        {failure.actual}")
+            if not result.passed:
+                click.echo(f"\n{failing_text(result)}")
     click.echo(f"{passed} passed, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed or broken else Exit.DONE)
