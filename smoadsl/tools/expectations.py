@@ -7,16 +7,21 @@ from typing import Any
 
 import orjson
 
+from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a test expected and did not find: the expectation as written, and what was there instead."""
+    """What a test expected and did not find: the expectation as written, what was there instead, and its place."""
 
     expected: str
     actual: str
-    origin: str
+    span: Span
+
+    @property
+    def origin(self) -> str:
+        return self.span.origin
 
 
 def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Failure]:
@@ -26,7 +31,7 @@ def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Fai
         if not _holds(expect.condition, facts):
             mentioned = [name for name in facts if re.search(rf"(?<![\w.]){re.escape(name)}\b", expect.span.text)]
             actual = ", ".join(f"{name} is {_shown(facts[name])}" for name in mentioned)
-            failures.append(Failure(expect.span.text, actual, expect.span.origin))
+            failures.append(Failure(expect.span.text, actual, expect.span))
     return failures
 
 

@@ -48,7 +48,7 @@ class Stage:
     def unused(self) -> list[Failure]:
         """The replies that nobody took."""
         return [
-            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span.origin)
+            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span)
             for reply in self._test.replies
             if id(reply) not in self._used and not self.unexpected
         ]
@@ -138,9 +138,7 @@ class Stage:
     def _text(self, call: events.CallStarted, request: Request, outcome: object) -> str:
         match outcome:
             case None:
-                self.unexpected.append(
-                    Failure(f"a reply for {call.agent}", "the test has none", self._test.span.origin)
-                )
+                self.unexpected.append(Failure(f"a reply for {call.agent}", "the test has none", self._test.span))
                 raise Fault(FaultKind.LOCAL, f"the test has no reply for {call.agent}")
             case str():
                 return outcome
