@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -13,16 +14,19 @@ from pathlib import Path
 import click
 
 from smoadsl.diagnostics.diagnostic import Outcome
-from smoadsl.diagnostics.render.text import printable
+from smoadsl.diagnostics.render.report import Report
+from smoadsl.diagnostics.render.text import LOG_COMMAND, printable
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import problems
 from smoadsl.language.format import format
 from smoadsl.language.parse import MOST_CHARACTERS
-from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.tools.options import Exit, show_diagnostics, show_report
 from smoadsl.tools.reader import read_source
 
 _STDIN = "-"
 _MOST_BYTES = 4 * MOST_CHARACTERS
+_LINE_COMMAND = re.compile(r"((?:^|[\r\n])\s*):(?=:)")  # GitHub Actions takes `::error::` at a line's begin for one
+_MOST_NAMED = 10  # files in the command that would change them
 _COLOURS = {"-": "red", "+": "green", "@": "cyan"}
 
 
@@ -35,7 +39,8 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
 
     A file that can not be read whole is left as it is, and its errors are shown.
     """
-    bad = changed = 0
+    bad = unread = 0
+    changed: list[str] = []
     for file in files:
         try:
             source, formatted, marked = _formatted(file)
@@ -44,21 +49,25 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
                 bad += 1
                 continue
             changes = marked or formatted.value != source.text
-            changed += changes
             if diff:
                 _show_diff(source, formatted.value)
             elif check:
-                click.echo(source.name) if changes else None
+                if changes:
+                    click.echo(_as_line(source.name))
             elif file == _STDIN:
                 _write(formatted.value)
             elif changes:
                 _replace(file, formatted.value)
-                click.echo(f"formatted {file}", err=True)
+                click.echo(f"formatted {printable(file)}", err=True)
+            changed += [file] * changes
         except OSError as error:
-            raise click.UsageError(f"{file}: {error.strerror or error}") from None
+            show_report(Report(file, unread=error.strerror or str(error)))
+            unread += 1
     if files != (_STDIN,):
-        click.echo(_summary(len(files), changed, bad, written=not (check or diff)), err=True)
-    sys.exit(Exit.PROBLEMS if bad or (check and changed) else Exit.DONE)
+        click.echo(_summary(len(files), len(changed), bad, unread, written=not (check or diff)), err=True)
+    if changed and (check or diff):
+        click.echo(_how_to_mend([file for file in changed if file != _STDIN]), err=True, nl=False)
+    sys.exit(Exit.USAGE if unread else Exit.PROBLEMS if bad or (check and changed) else Exit.DONE)
 
 
 def _formatted(file: str) -> tuple[Source | None, Outcome[str], bool]:
@@ -110,9 +119,17 @@ def _replace(file: str, text: str) -> None:
         raise
 
 
+def _as_line(name: str) -> str:
+    """A path that a shell can use, and that no CI system takes for a command where it stands at a line's begin."""
+    shown = printable(name)
+    return f"./{shown}" if shown.lstrip().startswith("::") else shown
+
+
 def _show_diff(source: Source, text: str) -> None:
-    for line in unified_diff(_lines(source.text), _lines(text), source.name, source.name):
+    name = printable(source.name)
+    for line in unified_diff(_lines(source.text), _lines(text), name, name):
         shown = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        shown = LOG_COMMAND.sub(r"#\\u0023", _LINE_COMMAND.sub(r"\1\\u003a:", shown))
         if sys.stdout.isatty():
             shown = "\n".join(printable(one) for one in shown.split("\n"))  # what is shown must not steer a terminal
             shown = click.style(shown, fg=_COLOURS.get(line[0]))
@@ -123,8 +140,16 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _summary(files: int, changed: int, bad: int, *, written: bool) -> str:
+def _summary(files: int, changed: int, bad: int, unread: int, *, written: bool) -> str:
     parts = [f"{files} file{'s' * (files != 1)}"]
     parts += [f"{changed} {'changed' if written else 'would change'}"] * bool(changed)
     parts += [f"{bad} with errors"] * bool(bad)
+    parts += [f"{unread} not read"] * bool(unread)
     return ", ".join(parts) if len(parts) > 1 else f"{parts[0]}: nothing to change"
+
+
+def _how_to_mend(files: list[str]) -> str:
+    """A line with the command that makes the changes; nothing for standard input."""
+    named = [shlex.quote(_as_line(file)) for file in files]
+    what = " ".join(named) if len(named) <= _MOST_NAMED else "FILES"
+    return f"to change {'it' if len(files) == 1 else 'them'}: smoadsl fmt {what}\n" if files else ""
