@@ -1,7 +1,8 @@
 """Formats, to write diagnostics as documents for machines, with what these must know beside them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import click
 
@@ -15,7 +16,7 @@ from smoadsl.tools.reader import root_of
 DOCUMENTS: dict[str, Callable[[Sequence[Report]], str]] = {
     "json": lambda reports: json.render(reports),
     "github": lambda reports: github.render(reports, paths()),
-    "sarif": lambda reports: sarif.render(reports, paths(), rules(), __version__),
+    "sarif": lambda reports: sarif_log(reports),
     "junit": lambda reports: junit.render([junit.suite_of(reports)]),
 }
 
@@ -26,10 +27,11 @@ def paths() -> Paths:
     return Paths(str(root_of(os.path.join(here, "any"))), here)
 
 
-def rules() -> dict[str, sarif.Rule]:
-    """Every code with its page."""
+def sarif_log(reports: Sequence[Report], rules: Mapping[str, sarif.Rule] = MappingProxyType({})) -> str:
+    """A SARIF log that describes each code by its page, and by `rules` those that have none."""
     pages = {code: page_of(code) for code in codes()}
-    return {code: sarif.Rule(page.title, as_text(page), as_markdown(page)) for code, page in pages.items()}
+    described = {code: sarif.Rule(page.title, as_text(page), as_markdown(page)) for code, page in pages.items()}
+    return sarif.render(reports, paths(), {**described, **rules}, __version__)
 
 
 def write(document: str) -> None:

@@ -61,6 +61,12 @@ def file_and_pipeline(argument: str) -> tuple[str, str | None]:
     return (file, name) if colon and file.endswith(".moa") and name.isidentifier() else (argument, None)
 
 
+def as_line(path: str) -> str:
+    """A path where a line begins: still a path, and nothing that a CI system takes for a command."""
+    shown = printable(path)
+    return f"./{shown}" if shown.lstrip().startswith("::") else shown
+
+
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     if diagnostics:
         sys.stderr.write(render(diagnostics, colour=sys.stderr.isatty()))

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from smoadsl import __version__
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
-from smoadsl.diagnostics.render import github, json, junit, sarif
+from smoadsl.diagnostics.render import json, junit, sarif
 from smoadsl.diagnostics.render.report import Report
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.show.safe import one_line
+from smoadsl.tools import formats
 from smoadsl.tools.expectations import Failure
-from smoadsl.tools.formats import paths, rules
 from smoadsl.tools.rehearse import Rehearsal
 
 _CODE = "test"  # under which a failed test stands among the diagnostics
@@ -28,8 +27,8 @@ class Tested:
 
 DOCUMENTS: dict[str, Callable[[Sequence[Tested]], str]] = {
     "json": lambda files: json.render([file.report for file in files], tests=[_case(*one) for one in _named(files)]),
-    "github": lambda files: github.render(_with_failures(files), paths()),
-    "sarif": lambda files: sarif.render(_with_failures(files), paths(), rules() | {_CODE: _RULE}, __version__),
+    "github": lambda files: formats.DOCUMENTS["github"](_with_failures(files)),
+    "sarif": lambda files: formats.sarif_log(_with_failures(files), {_CODE: _RULE}),
     "junit": lambda files: junit.render([_suite(file) for file in files]),
 }
 

@@ -6,8 +6,9 @@ The form and its escapes are those of the runner, `src/Runner.Common/ActionComma
 from collections.abc import Sequence
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
-from smoadsl.diagnostics.render.report import MOST_REPORTED, Paths, Report, is_on_one_line, left_out, told_once
+from smoadsl.diagnostics.render.report import MOST_REPORTED, Paths, Report, left_out, told_once
 from smoadsl.diagnostics.render.text import printable
+from smoadsl.diagnostics.source import Span
 
 _COMMANDS = {Severity.ERROR: "error", Severity.ADVICE: "warning"}
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -25,17 +26,25 @@ def render(reports: Sequence[Report], paths: Paths) -> str:
 
 
 def _one(diagnostic: Diagnostic, paths: Paths) -> str:
-    span = diagnostic.span
-    (line, column), (end_line, end_column) = span.source.place(span.start), span.source.place(span.end)
-    properties = {"file": _file(span.source.name, paths), "line": str(line), "endLine": str(end_line)}
-    if is_on_one_line(span):  # columns of different lines are refused
-        properties |= {"col": str(column), "endColumn": str(end_column)}
     text = [printable(diagnostic.message)]
     for other in diagnostic.related:
-        where = other.span.source.place(other.span.start)
-        text.append(f"{printable(other.span.source.name)}:{where[0]}:{where[1]}: {printable(other.message)}")
+        line, column = other.span.source.place(other.span.start)
+        text.append(f"{_file(other.span.source.name, paths)}:{line}:{column}: {printable(other.message)}")
     text += [f"help: {printable(diagnostic.help)}"] * bool(diagnostic.help)
-    return _command(_COMMANDS[diagnostic.severity], properties | {"title": diagnostic.code}, "\n".join(text))
+    properties = _place(diagnostic.span, paths) | {"title": diagnostic.code}
+    return _command(_COMMANDS[diagnostic.severity], properties, "\n".join(text))
+
+
+def _place(span: Span, paths: Paths) -> dict[str, str]:
+    """Nothing for what was typed on the command line."""
+    file = _file(span.source.name, paths)
+    if not file:
+        return {}
+    (line, column), (end_line, end_column) = span.source.place(span.start), span.source.place(span.end)
+    lines = {"file": file, "line": str(line), "endLine": str(end_line)}
+    if line != end_line:  # columns of different lines are refused
+        return lines
+    return lines | {"col": str(column), "endColumn": str(end_column)}
 
 
 def _file(name: str, paths: Paths) -> str:

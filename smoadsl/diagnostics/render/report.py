@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
-from smoadsl.diagnostics.source import Span
 
 MOST_REPORTED = 1_000  # diagnostics in one document: enough for any reader, and no hostile file fills a disk
 
@@ -60,7 +59,3 @@ class Paths:
     def absolute(self, name: str) -> str | None:
         """The whole path. None for what was typed."""
         return None if name.startswith(("--", "<")) else os.path.normpath(os.path.join(self.here, name))
-
-
-def is_on_one_line(span: Span) -> bool:
-    return span.source.place(span.start)[0] == span.source.place(span.end)[0]

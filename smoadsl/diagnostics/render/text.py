@@ -13,12 +13,19 @@ _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 # What a CI system takes for a command wherever it stands in a line of a log: `##[add-mask]` (GitHub Actions),
 # `##vso[task.complete]` (Azure Pipelines), `##teamcity[`. Its second `#` is what is written otherwise.
 LOG_COMMAND = re.compile(r"#(#)(?=\w*\[)")
+_LINE_COMMAND = re.compile(r"((?:^|[\r\n])\s*):(?=:)")  # and at a line's begin: `::add-mask::` (GitHub Actions)
 
 
 def printable(text: str) -> str:
     """The text on one line, with every character that could move a cursor, change a colour or reverse reading order,
     and every command to the system that keeps a log, made visible and harmless."""
     return LOG_COMMAND.sub(r"#\\u0023", "".join(map(_printable, text)))
+
+
+def harmless(text: str) -> str:
+    """Lines of text that are printable, or meant for a program, with every command to the system that keeps a log made
+    visible and harmless."""
+    return LOG_COMMAND.sub(r"#\\u0023", _LINE_COMMAND.sub(r"\1\\u003a:", text))
 
 
 def _printable(character: str) -> str:

@@ -15,17 +15,16 @@ import click
 
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.render.report import Report
-from smoadsl.diagnostics.render.text import LOG_COMMAND, printable
+from smoadsl.diagnostics.render.text import harmless, printable
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import problems
 from smoadsl.language.format import format
 from smoadsl.language.parse import MOST_CHARACTERS
-from smoadsl.tools.options import Exit, show_diagnostics, show_report
+from smoadsl.tools.options import Exit, as_line, show_diagnostics, show_report
 from smoadsl.tools.reader import read_source
 
 _STDIN = "-"
 _MOST_BYTES = 4 * MOST_CHARACTERS
-_LINE_COMMAND = re.compile(r"((?:^|[\r\n])\s*):(?=:)")  # GitHub Actions takes `::error::` at a line's begin for one
 _MOST_NAMED = 10  # files in the command that would change them
 _COLOURS = {"-": "red", "+": "green", "@": "cyan"}
 
@@ -53,7 +52,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
                 _show_diff(source, formatted.value)
             elif check:
                 if changes:
-                    click.echo(_as_line(source.name))
+                    click.echo(as_line(source.name))
             elif file == _STDIN:
                 _write(formatted.value)
             elif changes:
@@ -119,17 +118,11 @@ def _replace(file: str, text: str) -> None:
         raise
 
 
-def _as_line(name: str) -> str:
-    """A path that a shell can use, and that no CI system takes for a command where it stands at a line's begin."""
-    shown = printable(name)
-    return f"./{shown}" if shown.lstrip().startswith("::") else shown
-
-
 def _show_diff(source: Source, text: str) -> None:
     name = printable(source.name)
     for line in unified_diff(_lines(source.text), _lines(text), name, name):
         shown = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        shown = LOG_COMMAND.sub(r"#\\u0023", _LINE_COMMAND.sub(r"\1\\u003a:", shown))
+        shown = harmless(shown)
         if sys.stdout.isatty():
             shown = "\n".join(printable(one) for one in shown.split("\n"))  # what is shown must not steer a terminal
             shown = click.style(shown, fg=_COLOURS.get(line[0]))
@@ -150,6 +143,6 @@ def _summary(files: int, changed: int, bad: int, unread: int, *, written: bool) 
 
 def _how_to_mend(files: list[str]) -> str:
     """A line with the command that makes the changes; nothing for standard input."""
-    named = [shlex.quote(_as_line(file)) for file in files]
+    named = [shlex.quote(as_line(file)) for file in files]
     what = " ".join(named) if len(named) <= _MOST_NAMED else "FILES"
     return f"to change {'it' if len(files) == 1 else 'them'}: smoadsl fmt {what}\n" if files else ""

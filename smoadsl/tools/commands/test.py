@@ -1,8 +1,8 @@
 """Test, to run the tests that stand in files, on a virtual clock, without network or key."""
 
 import sys
-import time
 from collections.abc import Sequence
+from time import perf_counter
 
 import click
 
@@ -48,8 +48,8 @@ def _read(file: str) -> tuple[Report, Sequence[checked.Test]]:
 
 
 def _timed(test: checked.Test) -> tuple[Rehearsal, float]:
-    begun = time.perf_counter()
-    return rehearse(test), time.perf_counter() - begun
+    begun = perf_counter()
+    return rehearse(test), perf_counter() - begun
 
 
 def _summary(tested: Sequence[Tested]) -> str:
