@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from smoadsl.diagnostics.render.text import printable
+from smoadsl.diagnostics.render.text import harmless, printable
 from smoadsl.plan import plan as plans
 from smoadsl.show.figures import figures
 from smoadsl.show.safe import one_line
@@ -35,7 +35,8 @@ def plan_text(plan: plans.Plan, width: int = _WIDTH) -> str:
         parts += [Text(), figures(plan.bounds)]
     console = Console(file=io.StringIO(), width=max(width, 1), color_system=None, legacy_windows=False)
     lines = [line for part in parts for line in console.render_lines(part, pad=False)]
-    return "".join("".join(segment.text for segment in line).rstrip() + "\n" for line in lines)
+    text = "".join("".join(segment.text for segment in line).rstrip() + "\n" for line in lines)
+    return harmless(text)  # where a name is broken, a line can begin anywhere in it
 
 
 def _pipelines(pipeline: plans.Pipeline) -> Iterator[plans.Pipeline]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes
 from smoadsl.language.expecting import FACTS
 
@@ -17,11 +18,15 @@ _ORDER: Mapping[str, Callable[[Any, Any], Any]] = {"==": eq, "!=": ne, "<": lt, 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a test expected and did not find: the expectation as written, and what was there instead."""
+    """What a test expected and did not find: the expectation as written, what was there instead, and its place."""
 
     expected: str
     actual: str
-    origin: str
+    span: Span
+
+    @property
+    def origin(self) -> str:
+        return self.span.origin
 
 
 def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Failure]:
@@ -31,7 +36,7 @@ def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Fai
         if not _holds(expect.condition, facts):
             mentioned = dict.fromkeys(_facts_in(expect.condition))
             actual = ", ".join(f"{name} is {_shown(name, facts[name])}" for name in mentioned)
-            failures.append(Failure(expect.span.text, actual, expect.span.origin))
+            failures.append(Failure(expect.span.text, actual, expect.span))
     return failures
 
 

@@ -48,7 +48,7 @@ class Stage:
     def unused(self) -> list[Failure]:
         """The replies that nobody took."""
         return [
-            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span.origin)
+            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span)
             for reply in self._test.replies
             if id(reply) not in self._used
         ]
@@ -140,7 +140,7 @@ class Stage:
             case None:
                 who = "aggregate" if call.purpose == "aggregate" else call.agent.rpartition("/")[2]
                 missing = f'the test has none: add `reply {who} "…"`, or `reply * "…"` for all who have none'
-                self.unexpected.append(Failure(f"a reply for {call.agent}", missing, self._test.span.origin))
+                self.unexpected.append(Failure(f"a reply for {call.agent}", missing, self._test.span))
                 raise Fault(FaultKind.LOCAL, f"the test has no reply for {call.agent}")
             case str():
                 return outcome
