@@ -1,5 +1,6 @@
 """Mermaid, to write a picture as a Mermaid flowchart, which Git hosts and editors draw where it stands in Markdown."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from smoadsl.show.graph.depict import in_words
@@ -7,7 +8,7 @@ from smoadsl.show.graph.flow import Way, flow, groups_in
 from smoadsl.show.graph.picture import Group, Node, Part, Picture, nodes_in
 from smoadsl.show.safe import one_line
 
-_PLAIN = frozenset(" ,()=/%+·×…")  # what stands for itself in a label, with letters and digits that begin no line
+_MEANT = re.compile(r"(?<![A-Za-z0-9])[._]|[._](?![A-Za-z0-9])|(?![ \w,()=/%.])[\x00-\x7f]")  # more than itself, perhaps
 _SHAPES: dict[Part, tuple[str, str]] = {
     "prompt": ("([", "])"),
     "answer": ("([", "])"),
@@ -90,11 +91,13 @@ def _quoted(*lines: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Entities in Mermaid's own spelling. They are decoded before mathematics are sought, so `$$` is kept apart."""
-    coded = "".join(c if c.isalnum() or c in _PLAIN or not c.isascii() else f"#{ord(c)};" for c in text)
-    return coded.replace("#36;#36;", "#36;#8203;#36;").replace("#36;#36;", "#36;#8203;#36;")
+    """Entities in Mermaid's own spelling. They are decoded before `$$` and `\\n` are sought, so these are kept apart."""
+    coded = _MEANT.sub(lambda found: f"#{ord(found[0])};", text)
+    return re.sub(r"#36;(?=#36;)|#92;(?=n)", r"\g<0>#8203;", coded)
 
 
 def _plain(text: str) -> str:
-    """For the title and the description, which are no labels: a line of words, ended by what has a meaning there."""
-    return "".join(c if c.isalnum() or c in " ,.:()=/%_-<>·×…" or not c.isascii() else " " for c in text)
+    """For the title and the description, which are no labels and go into a page as they are: what could have a meaning
+    there is left out or, where it is a comparison, put in other characters."""
+    told = text.replace("<", "‹").replace(">", "›")
+    return "".join(c if c.isalnum() or c in " ,.:()=/_-" or not c.isascii() else " " for c in told)
