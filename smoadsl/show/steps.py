@@ -105,7 +105,7 @@ def _agent(agent: plans.Agent) -> str:
 
 
 def _keeps(judge: plans.Judge, agents: int) -> str:
-    parts = ["keeps all" if judge.keep is None else f"keeps {judge.keep} of {agents}", *words.thinned_by(judge)]
+    parts = [words.keeps(judge, agents), *words.thinned_by(judge)]
     if isinstance(judge.by, plans.ModelJudge):
         parts += [words.template(judge.by.call), f"otherwise {judge.otherwise}"]
     return "; ".join(filter(None, parts))

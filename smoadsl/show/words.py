@@ -63,6 +63,17 @@ def judge(judge: plans.Judge) -> str:
             assert_never(judge.by)
 
 
+def keeps(judge: plans.Judge, agents: int) -> str:
+    """`keeps 2 of 4`, of so many agents."""
+    if judge.keep is not None:
+        return f"keeps {judge.keep} of {agents}"
+    return "keeps all but outliers" if drops_outliers(judge) else "keeps all"
+
+
+def drops_outliers(judge: plans.Judge) -> bool:
+    return isinstance(judge.by, plans.FreeJudge) and judge.by.kind == "cluster"
+
+
 def thinned_by(judge: plans.Judge) -> list[str]:
     """What else a judge goes by when it chooses, a part each."""
     parts = [f"criteria: {one_line(judge.criteria, FEW_WORDS)}"] * bool(judge.criteria)

@@ -108,12 +108,11 @@ class _Artist:
         return Node(next(self._ids), "quorum", "quorum", f"{gate.count} of {plans.active(layer)}", after)
 
     def _judge(self, judge: plans.Judge, agents: int) -> Node:
-        keeps = "keeps all" if judge.keep is None else f"keeps {judge.keep} of {agents}"
         call = judge.by.call if isinstance(judge.by, plans.ModelJudge) else None
         otherwise = f"otherwise {judge.otherwise}" if call and judge.otherwise != "consensus" else ""
         fused = "asks for the moderator too" if judge.fused else ""
         own = words.template(call) if call else ""
-        lines = _lines(keeps, *words.thinned_by(judge), own, otherwise, fused)
+        lines = _lines(words.keeps(judge, agents), *words.thinned_by(judge), own, otherwise, fused)
         about = _about(_routes(call) if call else "", judge.criteria)
         return Node(
             next(self._ids), "judge", "judge", one_line(words.judge(judge)), lines, about, call.model if call else ""
@@ -159,13 +158,9 @@ def _handed_on(layer: plans.Layer) -> str:
     most = agents if judge is None or judge.keep is None else judge.keep
     least = layer.quorum.count if layer.quorum else agents
     if judge is not None:
-        fewer = least < most or judge.min_score is not None or judge.dedupe is not None or _drops_outliers(judge)
-        return f"{'at most ' * fewer}{most} of {agents} go on"
+        fewer = least < most or judge.min_score is not None or judge.dedupe is not None or words.drops_outliers(judge)
+        return f"{'at most ' * fewer}{most}{f' of {agents}' if most < agents else ''} go on"
     return f"{least} to {agents} responses" if least < agents else f"{agents} response{'s' * (agents != 1)}"
-
-
-def _drops_outliers(judge: plans.Judge) -> bool:
-    return isinstance(judge.by, plans.FreeJudge) and judge.by.kind == "cluster"
 
 
 def _caption(plan: plans.Plan) -> str:

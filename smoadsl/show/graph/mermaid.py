@@ -8,7 +8,9 @@ from smoadsl.show.graph.flow import Way, flow, groups_in
 from smoadsl.show.graph.picture import Group, Node, Part, Picture, nodes_in
 from smoadsl.show.safe import one_line
 
-_MEANT = re.compile(r"(?<![A-Za-z0-9])[._]|[._](?![A-Za-z0-9])|(?![ \w,()=/%.])[\x00-\x7f]")  # more than itself, perhaps
+_MEANT = re.compile(
+    r"(?<![A-Za-z0-9])[._]|[._](?![A-Za-z0-9])|(?![ \w,()=/%.])[\x00-\x7f]"
+)  # more than itself, perhaps
 _SHAPES: dict[Part, tuple[str, str]] = {
     "prompt": ("([", "])"),
     "answer": ("([", "])"),
@@ -91,7 +93,7 @@ def _quoted(*lines: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Entities in Mermaid's own spelling. They are decoded before `$$` and `\\n` are sought, so these are kept apart."""
+    """Entities as Mermaid spells them. They are decoded before `$$` and `\\n` are sought, so these are kept apart."""
     coded = _MEANT.sub(lambda found: f"#{ord(found[0])};", text)
     return re.sub(r"#36;(?=#36;)|#92;(?=n)", r"\g<0>#8203;", coded)
 
