@@ -128,3 +128,41 @@ def test_of_a_test_without_a_reply_only_that_is_said(tmp_path: Path) -> None:
     assert 'a reply for m\n      the test has none: add `reply m "…"`' in failed.stdout
     assert "expect not failed" not in failed.stdout
     assert "never used" not in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        ([], "flowchart TB\n"),
+        (["--format", "dot"], 'digraph "smoa" {\n'),
+        (["--format", "svg"], "<svg "),
+        (["--model", "*=groq/x", "--format", "svg"], "<svg "),
+    ],
+)
+def test_graph_draws_on_standard_output(arguments: list[str], begins: str) -> None:
+    done = smoadsl("graph", SMOA, *arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
+    assert ("groq/x" in done.stdout) is ("--model" in arguments)
+
+
+@pytest.mark.parametrize(("name", "begins"), [("p.svg", "<svg "), ("p.GV", "digraph "), ("p.mmd", "flowchart ")])
+def test_graph_writes_a_file_in_the_format_of_its_name(tmp_path: Path, name: str, begins: str) -> None:
+    done = smoadsl("graph", SMOA, "-o", str(tmp_path / name))
+    assert (done.exit_code, done.output) == (0, "")
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
+    assert smoadsl("graph", SMOA, "-o", str(tmp_path / name), "--format", "mermaid").exit_code == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith("flowchart ")
+
+
+def test_graph_says_what_it_can_not_draw(tmp_path: Path) -> None:
+    unknown = smoadsl("graph", SMOA, "-o", str(tmp_path / "p.png"))
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "say the --format, or end the name in .svg" in unknown.stderr
+    nowhere = smoadsl("graph", SMOA, "-o", str(tmp_path / "none" / "p.svg"))
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert "No such file" in nowhere.stderr
+    broken = tmp_path / "b.moa"
+    broken.write_text("pipeline p { aggregate n }\n", encoding="utf-8")
+    assert smoadsl("graph", str(broken)).exit_code == 1
+    assert not smoadsl("graph", str(broken)).stdout

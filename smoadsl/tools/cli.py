@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "what a code means, with a wrong and a right example",
     "fmt": "give files their one layout",
     "plan": "what a pipeline will do, and what it can cost",
+    "graph": "a pipeline as a picture: Mermaid, DOT or SVG",
     "test": "run the tests in files, without network or key",
     "lock": "make and pin the roles that a file generates",
     "report": "what happened in a run, from its trace",

@@ -3,7 +3,8 @@
 import pytest
 
 from smoadsl.plan.plan import Plan
-from smoadsl.show.steps import plan_text, written
+from smoadsl.show.steps import plan_text
+from smoadsl.show.words import written
 from tests.show.runs import HOSTILE, MOA, RAW, SMOA, planned, with_hostile_names
 
 SHOWN = {
