@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from smoadsl.adapters.dialect import PLAIN, Dialect
+
 Speaker = Literal["system", "user", "assistant"]
 
 JSON = Any  # a value that JSON can hold; a recursive alias would make every use a cast
@@ -12,10 +14,15 @@ JSON = Any  # a value that JSON can hold; a recursive alias would make every use
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation, as every provider knows it."""
+    """One turn of a conversation, as every provider knows it.
+
+    `cache` marks the end of a beginning that will be sent again: a provider that wants to be told keeps it, for the
+    lower price of cached tokens. Most keep what they like by themselves, and are told nothing.
+    """
 
     role: Speaker
     content: str
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Sampling:
 class Request:
     """One call of one model. With `schema` (a JSON schema) the reply's text must be JSON that fits it.
 
-    `tag` says which call of a run this is, for logs and tests; it is never sent.
+    `n` asks for so many answers to the one prompt, which is then paid once: a fault, unless `Connection.dialect` says
+    that the endpoint takes it. `tag` says which call of a run this is, for logs and tests; it is never sent.
     """
 
     model: str
@@ -51,18 +59,34 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     schema: Mapping[str, JSON] | None = None
     tag: str = ""
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd."""
+    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd.
+
+    `cached_tokens` are those of the input that came from the provider's cache, `reasoning_tokens` those of the output
+    that no text came of: parts of the two sums, not additions to them, and 0 where the provider does not tell.
+    """
 
     input_tokens: int
     output_tokens: int
     estimated: bool = False
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 Finish = Literal["stop", "length", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One more answer to the same request: as whole as a `Reply`, whose usage counts it."""
+
+    text: str
+    finish: Finish
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,9 @@ class Reply:
     """A whole response: never cut by the wire, never empty, never a refusal (those are faults).
 
     `finish` is `length` when `max_tokens` cut it, `unknown` when the provider ended in good order without a reason.
+    `reasoning` is what the model thought before it answered, where the provider shows it: never part of the answer.
+    Of a request for `n` answers, the first good one is the reply, the good ones after it are `others`, in the
+    provider's order, and each that was refused, cut or missing is one of `faults`: n = 1 + others + faults.
     `model` is the model that answered, as the provider named it. `lost_events` counts the events of a stream that
     could not be read and were passed over: a few words may be missing there, though the stream ended in good order.
     """
@@ -79,6 +106,14 @@ class Reply:
     usage: Usage
     model: str
     lost_events: int = 0
+    reasoning: str = ""
+    others: tuple[Choice, ...] = ()
+    faults: tuple["Fault", ...] = ()
+
+    @property
+    def answers(self) -> tuple[Choice, ...]:
+        """All the good answers, the reply's own first."""
+        return (Choice(self.text, self.finish, self.reasoning), *self.others)
 
 
 class FaultKind(StrEnum):
@@ -101,7 +136,8 @@ class Fault(Exception):
     """One attempt that brought no reply. `message` is one sentence for a person and holds no secret.
 
     `status` is the HTTP status where there was one (also one that came inside a body or a stream). `retry_after_s` is
-    the provider's hint. `billed` says that the provider may charge for the attempt.
+    the provider's hint. `billed` says that the provider may charge for the attempt. `code` is the provider's own word
+    for the error, such as `insufficient_quota`, in lower case; empty where it said none.
     """
 
     def __init__(
@@ -112,6 +148,7 @@ class Fault(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         billed: bool = False,
+        code: str = "",
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -119,6 +156,7 @@ class Fault(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
         self.billed = billed
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +171,7 @@ class Connection:
     first_byte_timeout_s: float = 60.0
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
+    dialect: Dialect = PLAIN
 
 
 OnText = Callable[[str], None]
@@ -142,7 +181,8 @@ class Adapter(Protocol):
     """How one provider is spoken to."""
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
-        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes.
+        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes;
+        of several answers those of the first, whatever becomes of it.
 
         Raises `Fault`, and nothing else but cancellation. What was handed to `on_text` before a fault is not an answer.
         """

@@ -10,7 +10,7 @@ import orjson
 from smoadsl.adapters.address import checked_headers, endpoint
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
 from smoadsl.adapters.http_answer import Answer
-from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault, words_of_error
+from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
 
 if TYPE_CHECKING:
     import aiohttp
@@ -89,8 +89,7 @@ class Client:
             message = f"{name} answered without content (status {status})"
             raise Fault(FaultKind.EMPTY, message, status=status, billed=True)
         else:
-            words = await _error_words(response)
-            raise status_fault(self._connection, status, words, response.headers, billed=False)
+            raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
 def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) -> "aiohttp.ClientSession":
@@ -119,8 +118,8 @@ def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) 
     )
 
 
-async def _error_words(response: "aiohttp.ClientResponse") -> str:
-    """What an error's body says, if it can be had soon: the status counts, so nothing here may fail."""
+async def _error_body(response: "aiohttp.ClientResponse") -> JSON:
+    """What came with an error, if it can be had soon: the status counts, so nothing here may fail."""
     body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
@@ -128,9 +127,9 @@ async def _error_words(response: "aiohttp.ClientResponse") -> str:
                 body += chunk
         if response.content_type == "text/plain":
             return body.decode(errors="replace")
-        return words_of_error(orjson.loads(body))
+        return orjson.loads(body)
     except Exception:
-        return ""
+        return None
 
 
 def encoded(connection: Connection, body: JSON) -> bytes:

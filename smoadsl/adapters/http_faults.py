@@ -1,4 +1,4 @@
-"""HTTP faults, to turn a bad status or a library's exception into one fault of the right kind, without secrets."""
+"""HTTP faults, to turn a bad status, an error in a body or a library's exception into one fault, without secrets."""
 
 import errno
 import os
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 COALESCED_BYTES = 60_000  # below this, aiohttp writes head and body in one go, so a failed write has sent nothing
+_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
@@ -36,13 +37,37 @@ _MEANINGS = {
     529: "is overloaded",
 }
 
+# An error that comes inside a good status has at most a word for a status: this is the status it stands for.
+_WORD_STATUS = {
+    "invalid_request_error": 400, "context_length_exceeded": 400, "content_policy_violation": 400,
+    "invalid_argument": 400, "failed_precondition": 400, "authentication_error": 401, "invalid_api_key": 401,
+    "unauthenticated": 401, "billing_error": 402, "permission_error": 403, "permission_denied": 403,
+    "not_found_error": 404, "model_not_found": 404, "not_found": 404, "rate_limit_error": 429,
+    "rate_limit_exceeded": 429, "insufficient_quota": 429, "resource_exhausted": 429, "api_error": 500,
+    "unavailable": 503, "timeout_error": 504, "deadline_exceeded": 504, "overloaded_error": 529, "overloaded": 529,
+}  # fmt: skip
+_UNNAMED_STATUS = 500
 
-def status_fault(connection: Connection, status: int, words: str, headers: Mapping[str, str], billed: bool) -> Fault:
-    """The fault for an error status, be it the response's own or one found inside its body."""
-    name = connection.provider
+
+def status_fault(connection: Connection, status: int, body: JSON, headers: Mapping[str, str]) -> Fault:
+    """The fault for an error status. `body` is what came with it: JSON or text."""
+    wait_s = retry_after_s(headers)
+    return _fault(
+        connection, status, body, retry_info_s(body) if wait_s is None else wait_s, headers.get("Location", "")
+    )
+
+
+def inner_fault(connection: Connection, body: JSON, billed: bool) -> Fault:
+    """The fault for an error inside a body or a stream whose status was good."""
+    return _fault(connection, _inner_status(body), body, retry_info_s(body), billed=billed)
+
+
+def _fault(
+    connection: Connection, status: int, body: JSON, wait_s: float | None, location: str = "", billed: bool = False
+) -> Fault:
+    name, words = connection.provider, words_of_error(body)
     if 300 <= status < 400:
-        target = origin(headers.get("Location", ""))
-        said = f"{name} answered with a redirect to {target} (status {status}), which is not followed"
+        said = f"{name} answered with a redirect to {origin(location)} (status {status}), which is not followed"
         words = ""  # a redirect's page repeats the target, query and all
     elif status in (401, 403):
         verb = "refused the key given for it" if connection.api_key else "wants a key, and none was given for it"
@@ -51,12 +76,15 @@ def status_fault(connection: Connection, status: int, words: str, headers: Mappi
         said = f"{name} {_MEANINGS.get(status, 'answered with an error')} (status {status})"
     shown = one_line(redacted(words, connection))
     message = f"{said}: {shown}" if shown else said
-    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=retry_after_s(headers), billed=billed)
+    code = redacted(code_of_error(body), connection)
+    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=wait_s, billed=billed, code=code)
 
 
 def words_of_error(body: JSON) -> str:
-    """The sentence for people in an error's JSON, which each provider puts somewhere else."""
+    """The sentence for people in an error, which each provider puts somewhere else."""
     match body:
+        case str():
+            return body
         case {"error": {"message": str(words)}} | {"error": str(words)} | {"message": str(words)}:
             return words
         case {"detail": str(words)} | {"error": {"code": str(words)}} | {"error": {"type": str(words)}}:
@@ -64,6 +92,50 @@ def words_of_error(body: JSON) -> str:
         case [first, *_]:
             return words_of_error(first)
     return ""
+
+
+def code_of_error(body: JSON) -> str:
+    """The word for programs in an error's JSON, the closest one there is, in lower case; empty if there is none."""
+    match body:
+        case [first, *_]:
+            return code_of_error(first)
+        case {"error": {"details": {"error_code": str(word)}}}:  # Anthropic's, which says more than the type
+            return _word(word)
+        case {"error": {"code": str(word)}} | {"error": {"status": str(word)}} | {"error": {"type": str(word)}}:
+            return _word(word)
+        case {"code": str(word)} | {"type": str(word)}:
+            return _word(word)
+    return ""
+
+
+def retry_info_s(body: JSON) -> float | None:
+    """Gemini's hint when to come back, which stands among the error's own details: `{"retryDelay": "13.5s"}`."""
+    match body:
+        case [first, *_]:
+            return retry_info_s(first)
+        case {"error": {"details": [*details]}}:
+            hints = [detail.get("retryDelay") for detail in details if isinstance(detail, dict)]
+            found = [hint[:-1] for hint in hints if isinstance(hint, str) and hint.endswith("s")]
+            return next((float(hint) for hint in found if _DECIMAL.fullmatch(hint)), None)
+    return None
+
+
+def _inner_status(body: JSON) -> int:
+    """The status that an error inside a body stands for."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return _UNNAMED_STATUS
+    for word in (error.get("code"), error.get("status"), error.get("type")):
+        number = int(word) if isinstance(word, str) and word.isascii() and word.isdecimal() and len(word) == 3 else word
+        if type(number) is int and 300 <= number <= 999:
+            return number
+        if isinstance(word, str) and word.lower() in _WORD_STATUS:
+            return _WORD_STATUS[word.lower()]
+    return _UNNAMED_STATUS
+
+
+def _word(said: str) -> str:
+    return said.lower() if _CODE.fullmatch(said) else ""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
