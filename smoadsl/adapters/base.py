@@ -136,8 +136,7 @@ class Fault(Exception):
     """One attempt that brought no reply. `message` is one sentence for a person and holds no secret.
 
     `status` is the HTTP status where there was one (also one that came inside a body or a stream). `retry_after_s` is
-    the provider's hint. `billed` says that the provider may charge for the attempt. `code` is the provider's own word
-    for the error, such as `insufficient_quota`, in lower case; empty where it said none.
+    the provider's hint. `billed` says that the provider may charge for the attempt.
     """
 
     def __init__(
@@ -148,7 +147,6 @@ class Fault(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         billed: bool = False,
-        code: str = "",
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -156,7 +154,6 @@ class Fault(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
         self.billed = billed
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

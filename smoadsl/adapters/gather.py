@@ -8,7 +8,7 @@ import orjson
 
 from smoadsl.adapters.base import JSON, Choice, Connection, Fault, FaultKind, Finish, OnText, Reply, Request
 from smoadsl.adapters.http_faults import inner_fault
-from smoadsl.adapters.sse import Event
+from smoadsl.adapters.lines import Event
 from smoadsl.adapters.usage import Counts, usage_of
 from smoadsl.adapters.words import one_line, redacted
 
@@ -120,6 +120,11 @@ class Gathering:
         """A piece of what stands where the answer would."""
         if draft := self._draft(index):
             draft.refusal += words
+
+    def blocked(self, words: str) -> None:
+        """What stands where all of the answers would."""
+        for draft in self._drafts:
+            draft.refusal = words
 
     def ends(self, index: int, reason: JSON, *, whole: bool = True) -> None:
         """The word for the end of an answer. Without `whole`, another sign must come before it is one."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 COALESCED_BYTES = 60_000  # below this, aiohttp writes head and body in one go, so a failed write has sent nothing
-_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
@@ -51,23 +50,19 @@ _UNNAMED_STATUS = 500
 
 def status_fault(connection: Connection, status: int, body: JSON, headers: Mapping[str, str]) -> Fault:
     """The fault for an error status. `body` is what came with it: JSON or text."""
-    wait_s = retry_after_s(headers)
-    return _fault(
-        connection, status, body, retry_info_s(body) if wait_s is None else wait_s, headers.get("Location", "")
-    )
+    return _fault(connection, status, body, headers, billed=False)
 
 
 def inner_fault(connection: Connection, body: JSON, billed: bool) -> Fault:
     """The fault for an error inside a body or a stream whose status was good."""
-    return _fault(connection, _inner_status(body), body, retry_info_s(body), billed=billed)
+    return _fault(connection, _inner_status(body), body, {}, billed)
 
 
-def _fault(
-    connection: Connection, status: int, body: JSON, wait_s: float | None, location: str = "", billed: bool = False
-) -> Fault:
+def _fault(connection: Connection, status: int, body: JSON, headers: Mapping[str, str], billed: bool) -> Fault:
     name, words = connection.provider, words_of_error(body)
     if 300 <= status < 400:
-        said = f"{name} answered with a redirect to {origin(location)} (status {status}), which is not followed"
+        target = origin(headers.get("Location", ""))
+        said = f"{name} answered with a redirect to {target} (status {status}), which is not followed"
         words = ""  # a redirect's page repeats the target, query and all
     elif status in (401, 403):
         verb = "refused the key given for it" if connection.api_key else "wants a key, and none was given for it"
@@ -76,8 +71,7 @@ def _fault(
         said = f"{name} {_MEANINGS.get(status, 'answered with an error')} (status {status})"
     shown = one_line(redacted(words, connection))
     message = f"{said}: {shown}" if shown else said
-    code = redacted(code_of_error(body), connection)
-    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=wait_s, billed=billed, code=code)
+    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=retry_after_s(headers), billed=billed)
 
 
 def words_of_error(body: JSON) -> str:
@@ -94,32 +88,6 @@ def words_of_error(body: JSON) -> str:
     return ""
 
 
-def code_of_error(body: JSON) -> str:
-    """The word for programs in an error's JSON, the closest one there is, in lower case; empty if there is none."""
-    match body:
-        case [first, *_]:
-            return code_of_error(first)
-        case {"error": {"details": {"error_code": str(word)}}}:  # Anthropic's, which says more than the type
-            return _word(word)
-        case {"error": {"code": str(word)}} | {"error": {"status": str(word)}} | {"error": {"type": str(word)}}:
-            return _word(word)
-        case {"code": str(word)} | {"type": str(word)}:
-            return _word(word)
-    return ""
-
-
-def retry_info_s(body: JSON) -> float | None:
-    """Gemini's hint when to come back, which stands among the error's own details: `{"retryDelay": "13.5s"}`."""
-    match body:
-        case [first, *_]:
-            return retry_info_s(first)
-        case {"error": {"details": [*details]}}:
-            hints = [detail.get("retryDelay") for detail in details if isinstance(detail, dict)]
-            found = [hint[:-1] for hint in hints if isinstance(hint, str) and hint.endswith("s")]
-            return next((float(hint) for hint in found if _DECIMAL.fullmatch(hint)), None)
-    return None
-
-
 def _inner_status(body: JSON) -> int:
     """The status that an error inside a body stands for."""
     error = body.get("error") if isinstance(body, dict) else None
@@ -132,10 +100,6 @@ def _inner_status(body: JSON) -> int:
         if isinstance(word, str) and word.lower() in _WORD_STATUS:
             return _WORD_STATUS[word.lower()]
     return _UNNAMED_STATUS
-
-
-def _word(said: str) -> str:
-    return said.lower() if _CODE.fullmatch(said) else ""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

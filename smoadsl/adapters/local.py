@@ -15,9 +15,9 @@ from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, R
 from smoadsl.adapters.fitting import check_fits
 from smoadsl.adapters.gather import Gathering
 from smoadsl.adapters.http import encoded
+from smoadsl.adapters.lines import Event
 from smoadsl.adapters.openai import request_body
 from smoadsl.adapters.openai_answer import CHAT
-from smoadsl.adapters.sse import Event
 from smoadsl.adapters.weights import weights_of
 from smoadsl.adapters.words import one_line
 

@@ -1,16 +1,17 @@
 """OpenAI, to speak chat completions with any endpoint that follows it."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
 from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Request
 from smoadsl.adapters.dialect import Dialect
-from smoadsl.adapters.exchange import Exchange
 from smoadsl.adapters.fitting import check_fits
 from smoadsl.adapters.http import Client
 from smoadsl.adapters.openai_answer import CHAT
+from smoadsl.adapters.reading import read_reply
 
 PATH = "/chat/completions"
 
@@ -22,13 +23,13 @@ class OpenAI:
         self._connection = connection
         key = connection.api_key
         self._client = Client(connection, {"Authorization": f"Bearer {key}"} if key else {})
-        self._exchange = Exchange(connection, self._client, CHAT)
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Make exactly one attempt, streamed if `on_text` wants the pieces."""
         check_fits("openai", self._connection, request)
         body = request_body(request, on_text is not None, self._connection.dialect)
-        return await self._exchange.ask(PATH, body, request, on_text)
+        read = partial(read_reply, self._connection, request, CHAT, on_text)
+        return await self._client.post(PATH, body, read)
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -7,7 +7,7 @@ from smoadsl.adapters.dialect import PLAIN, Dialect, ModelRule, Setting
 
 _BEYOND_OPENAI: frozenset[Setting] = frozenset({"top_k", "min_p"})  # not in OpenAI's own reference
 _PENALTIES: frozenset[Setting] = frozenset({"frequency_penalty", "presence_penalty"})
-_DRAWN: frozenset[Setting] = frozenset({"temperature", "top_p"}) | _PENALTIES
+_DRAWN: frozenset[Setting] = frozenset({"temperature", "top_p", *_PENALTIES})
 
 
 @dataclass(frozen=True, slots=True)
