@@ -3,14 +3,16 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind, Reply
 from smoadsl.adapters.http_answer import Answer
 from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault, words_of_error
+from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,11 +41,16 @@ class Client:
         try:
             async with total:
                 response = await self._send(session, url, payload)
+                answer = Answer(connection, response)
                 try:
                     await self._check(response)
-                    return await read(Answer(connection, response))
+                    result = await read(answer)
+                except Fault as fault:
+                    fault.exchange = _exchange(answer, response)
+                    raise
                 finally:
                     response.close()  # does nothing to a connection whose answer was read to its end
+                return replace(result, exchange=_exchange(answer, response)) if isinstance(result, Reply) else result
         except TimeoutError:
             if not total.expired():
                 raise
@@ -89,8 +96,8 @@ class Client:
             message = f"{name} answered without content (status {status})"
             raise Fault(FaultKind.EMPTY, message, status=status, billed=True)
         else:
-            words = await _error_words(response)
-            raise status_fault(self._connection, status, words, response.headers, billed=False)
+            words, body = await _error_said(response)
+            raise status_fault(self._connection, status, words, response.headers, billed=False, body=body)
 
 
 def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) -> "aiohttp.ClientSession":
@@ -119,18 +126,24 @@ def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) 
     )
 
 
-async def _error_words(response: "aiohttp.ClientResponse") -> str:
-    """What an error's body says, if it can be had soon: the status counts, so nothing here may fail."""
+def _exchange(answer: Answer, response: "aiohttp.ClientResponse") -> Exchange:
+    return Exchange(answer.received_bytes, allowances_of(response.headers))
+
+
+async def _error_said(response: "aiohttp.ClientResponse") -> tuple[str, JSON]:
+    """What an error's body says, in a sentence and as JSON, if it can be had soon: the status counts, so nothing here
+    may fail."""
     body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
             while len(body) < _ERROR_BODY_LIMIT and (chunk := await response.content.readany()):
                 body += chunk
         if response.content_type == "text/plain":
-            return body.decode(errors="replace")
-        return words_of_error(orjson.loads(body))
+            return body.decode(errors="replace"), None
+        said = orjson.loads(body)
+        return words_of_error(said), said
     except Exception:
-        return ""
+        return "", None
 
 
 def encoded(connection: Connection, body: JSON) -> bytes:

@@ -132,7 +132,7 @@ class ChatAnswer:
     def _refuse_error(self, body: JSON) -> None:
         if isinstance(body, dict) and (error := body.get("error")):
             billed = any(self._pieces)
-            raise status_fault(self._connection, _inner_status(error), words_of_error(body), {}, billed)
+            raise status_fault(self._connection, _inner_status(error), words_of_error(body), {}, billed, body)
 
     def _why_empty(self) -> str:
         if _FINISHES.get(self._reason) == "length":
