@@ -77,6 +77,30 @@ class Usage:
     reasoning_tokens: int = 0
 
 
+Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a provider's headers said of one of its limits. `limit` is the most that it allows in its period,
+    `remaining` what was left of that after this request, `reset_s` in how many seconds all of it is there again, and
+    `period_s` how long the period is; None for what was not said."""
+
+    unit: Unit
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one exchange showed besides the answer: the bytes of the body that came, and the provider's limits."""
+
+    received_bytes: int = 0
+    allowances: tuple[Allowance, ...] = ()
+
+
 Finish = Literal["stop", "length", "unknown"]
 
 
@@ -109,11 +133,17 @@ class Reply:
     reasoning: str = ""
     others: tuple[Choice, ...] = ()
     faults: tuple["Fault", ...] = ()
+    exchange: Exchange = Exchange()
 
     @property
     def answers(self) -> tuple[Choice, ...]:
         """All the good answers, the reply's own first."""
         return (Choice(self.text, self.finish, self.reasoning), *self.others)
+
+
+Reason = Literal["quota", "context", "policy", "unknown_model"]
+"""Why an error status came, where that changes what is worth doing: the quota is spent (waiting does not bring it
+back), the request is too long for the model, its content is not allowed, the model is not known."""
 
 
 class FaultKind(StrEnum):
@@ -136,7 +166,8 @@ class Fault(Exception):
     """One attempt that brought no reply. `message` is one sentence for a person and holds no secret.
 
     `status` is the HTTP status where there was one (also one that came inside a body or a stream). `retry_after_s` is
-    the provider's hint. `billed` says that the provider may charge for the attempt.
+    the provider's hint. `billed` says that the provider may charge for the attempt. `reason` says more of a status, and
+    `should_retry` is the provider's own word on that (`x-should-retry`). `exchange` is set by the adapter.
     """
 
     def __init__(
@@ -147,6 +178,8 @@ class Fault(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         billed: bool = False,
+        reason: Reason | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -154,6 +187,9 @@ class Fault(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
         self.billed = billed
+        self.reason = reason
+        self.should_retry = should_retry
+        self.exchange = Exchange()
 
 
 @dataclass(frozen=True, slots=True)

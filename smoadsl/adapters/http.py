@@ -3,14 +3,16 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind, Reply
 from smoadsl.adapters.http_answer import Answer
 from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
+from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,11 +41,16 @@ class Client:
         try:
             async with total:
                 response = await self._send(session, url, payload)
+                answer = Answer(connection, response)
                 try:
                     await self._check(response)
-                    return await read(Answer(connection, response))
+                    result = await read(answer)
+                except Fault as fault:
+                    fault.exchange = _exchange(answer, response)
+                    raise
                 finally:
                     response.close()  # does nothing to a connection whose answer was read to its end
+                return replace(result, exchange=_exchange(answer, response)) if isinstance(result, Reply) else result
         except TimeoutError:
             if not total.expired():
                 raise
@@ -116,6 +123,10 @@ def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) 
         trust_env=False,
         trace_configs=[trace],
     )
+
+
+def _exchange(answer: Answer, response: "aiohttp.ClientResponse") -> Exchange:
+    return Exchange(answer.received_bytes, allowances_of(response.headers))
 
 
 async def _error_body(response: "aiohttp.ClientResponse") -> JSON:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from smoadsl.adapters.address import origin
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.limits import allowances_of
+from smoadsl.adapters.reasons import reason_of, retry_delay_s
 from smoadsl.adapters.words import one_line, redacted
 
 if TYPE_CHECKING:
@@ -71,7 +73,27 @@ def _fault(connection: Connection, status: int, body: JSON, headers: Mapping[str
         said = f"{name} {_MEANINGS.get(status, 'answered with an error')} (status {status})"
     shown = one_line(redacted(words, connection))
     message = f"{said}: {shown}" if shown else said
-    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=retry_after_s(headers), billed=billed)
+    return Fault(
+        FaultKind.STATUS,
+        message,
+        status=status,
+        retry_after_s=_first(retry_after_s(headers), _exhausted_s(status, headers), retry_delay_s(body, words)),
+        billed=billed,
+        reason=reason_of(status, body, words),
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower()),
+    )
+
+
+def _exhausted_s(status: int, headers: Mapping[str, str]) -> float | None:
+    """When the limit that a 429 is about will be there again; None where no header says that one is used up."""
+    if status != 429:
+        return None
+    used_up = [a.reset_s for a in allowances_of(headers) if a.remaining == 0 and a.reset_s is not None]
+    return max(used_up, default=None)
+
+
+def _first(*hints: float | None) -> float | None:
+    return next((hint for hint in hints if hint is not None), None)
 
 
 def words_of_error(body: JSON) -> str:
