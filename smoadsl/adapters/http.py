@@ -3,14 +3,16 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind, Reply
 from smoadsl.adapters.http_answer import Answer
-from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault, words_of_error
+from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
+from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,11 +41,16 @@ class Client:
         try:
             async with total:
                 response = await self._send(session, url, payload)
+                answer = Answer(connection, response)
                 try:
                     await self._check(response)
-                    return await read(Answer(connection, response))
+                    result = await read(answer)
+                except Fault as fault:
+                    fault.exchange = _exchange(answer, response)
+                    raise
                 finally:
                     response.close()  # does nothing to a connection whose answer was read to its end
+                return replace(result, exchange=_exchange(answer, response)) if isinstance(result, Reply) else result
         except TimeoutError:
             if not total.expired():
                 raise
@@ -91,8 +98,7 @@ class Client:
             message = f"{name} answered without content (status {status})"
             raise Fault(FaultKind.EMPTY, message, status=status, billed=True)
         else:
-            words = await _error_words(response)
-            raise status_fault(self._connection, status, words, response.headers, billed=False)
+            raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
 def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.ClientSession":
@@ -123,8 +129,12 @@ def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.Cli
     )
 
 
-async def _error_words(response: "aiohttp.ClientResponse") -> str:
-    """What an error's body says, if it can be had soon: the status counts, so nothing here may fail."""
+def _exchange(answer: Answer, response: "aiohttp.ClientResponse") -> Exchange:
+    return Exchange(answer.received_bytes, allowances_of(response.headers))
+
+
+async def _error_body(response: "aiohttp.ClientResponse") -> JSON:
+    """What came with an error, if it can be had soon: the status counts, so nothing here may fail."""
     body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
@@ -132,9 +142,9 @@ async def _error_words(response: "aiohttp.ClientResponse") -> str:
                 body += chunk
         if response.content_type == "text/plain":
             return body.decode(errors="replace")
-        return words_of_error(orjson.loads(body))
+        return orjson.loads(body)
     except Exception:
-        return ""
+        return None
 
 
 def encoded(connection: Connection, body: JSON) -> bytes:
