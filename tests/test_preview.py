@@ -24,7 +24,9 @@ model e = "groq/model-e"
 role doubting = "You doubt."
 pipeline q { layer inner { propose a, b
  judge j keep 1
- } aggregate e }
+ }
+ aggregate e
+}
 """
 PLANS = {
     "one model": pipeline("", "aggregate a"),
