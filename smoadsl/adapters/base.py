@@ -133,7 +133,7 @@ class Reply:
     reasoning: str = ""
     others: tuple[Choice, ...] = ()
     faults: tuple["Fault", ...] = ()
-    exchange: Exchange = Exchange()
+    exchange: Exchange = field(default=Exchange(), compare=False)
 
     @property
     def answers(self) -> tuple[Choice, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import indent
 
+from smoadsl.diagnostics.render.text import harmless
 from smoadsl.runtime import events
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import one_line
@@ -22,7 +23,7 @@ def failing_text(rehearsal: Rehearsal) -> str:
     runs = [report_text(run, brief=True, width=_WIDTH - 2 * len(_INDENT)) for run in _runs(rehearsal.events)]
     happened = "\n\n".join(run.strip("\n") for run in runs)
     parts.append(f"what happened:\n\n{indent(happened, _INDENT)}")
-    return indent("\n\n".join(parts), _INDENT) + "\n"
+    return harmless(indent("\n\n".join(parts), _INDENT) + "\n")
 
 
 def _runs(told: Sequence[events.Event]) -> Iterator[Sequence[events.Event]]:
