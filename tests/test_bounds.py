@@ -24,7 +24,7 @@ def test_no_run_exceeds_the_worst(text: str, seed: int, faults: float, unreadabl
     luck = Luck(Random(seed), faults, unreadable, alike, yes=Random(seed).choice((0.0, 0.3, 1.0)))
     made = run(plan, luck, seed=seed)
     bounds = plan.bounds
-    assert len(made.asked) == totals(made).calls <= bounds.calls.worst
+    assert len(made.asked) == totals(made).attempts <= totals(made).calls <= bounds.calls.worst  # not all are sent
     assert output_tokens(made) <= totals(made).output_tokens <= bounds.output_tokens.worst
     assert totals(made).seconds <= bounds.critical_path.worst + 1e-6
     if not faults and not unreadable:

@@ -77,8 +77,8 @@ class Declarations:
         )
         named = {
             "concurrency": "concurrency",
-            "rate_per_s": "rate",
-            "tokens_per_s": "tokens_rate",
+            "rate": "rate",
+            "tokens_rate": "tokens_rate",
             "timeout_s": "timeout",
             "retries": "retries",
         }
