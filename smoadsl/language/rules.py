@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from smoadsl.calls.price import Price
-from smoadsl.calls.route import Env
+from smoadsl.calls.route import Env, Rate
 from smoadsl.diagnostics.diagnostic import Related
 from smoadsl.language import nodes, problems
 from smoadsl.language.resolve import Names
@@ -103,15 +103,15 @@ def money(names: Names, node: nodes.Value) -> Decimal | None:
     return found.usd
 
 
-def rate(names: Names, node: nodes.Value) -> float | None:
+def rate(names: Names, node: nodes.Value) -> Rate | None:
     found = names.value(node)
     if not isinstance(found, nodes.Rate):
         wrong_type(names, node, "a rate such as `600/min`")
         return None
-    if found.per_s <= 0:
+    if found.count <= 0:
         names.said.append(problems.out_of_range(node.span, "a rate above zero"))
         return None
-    return found.per_s
+    return Rate(found.count, found.period_s)
 
 
 def price(names_: Names, node: nodes.Value) -> Price | None:

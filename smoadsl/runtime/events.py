@@ -92,8 +92,10 @@ class CallStarted(Happened):
 
 
 class CallAttempted(Happened):
-    """One attempt of a call: `ok` or the kind of fault; `wait_s` is how long until the next on the same route, None
-    when none follows there; `next_route` names the fallback tried instead."""
+    """One attempt of a call: `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`; `wait_s` is
+    how long until the next on the same route, None when none follows there; `next_route` names the fallback tried
+    instead, and `why` gives the reason for what follows. `queued_s` was waited for a turn before it was sent, and
+    `elapsed_s` counts from then on; `received_bytes` of an answer came."""
 
     type: Literal["call_attempted"] = "call_attempted"
     call: int
@@ -105,6 +107,9 @@ class CallAttempted(Happened):
     elapsed_s: float
     wait_s: float | None = None
     next_route: str = ""
+    why: str = ""
+    queued_s: float = 0.0
+    received_bytes: int = 0
 
 
 class CallSucceeded(Happened):
