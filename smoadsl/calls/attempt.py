@@ -16,7 +16,8 @@ from smoadsl.calls.session import Session
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is asked, whoever answers. `tag` says which call of a run it is, `owner` whose (callers take turns),
-    `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended."""
+    `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended.
+    `n`: how many answers one request is to bring."""
 
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
@@ -24,6 +25,7 @@ class Ask:
     owner: str = ""
     sample: str = ""
     deadline_at: float | None = None
+    n: int = 1
 
 
 class Bill(Protocol):
@@ -138,7 +140,8 @@ class Attempts:
         """
         now = asyncio.get_running_loop().time
         queued_at = now()
-        request = Request(route.model, self._ask.messages, route.sampling, self._ask.schema, self._ask.tag)
+        asked = self._ask
+        request = Request(route.model, asked.messages, route.sampling, asked.schema, asked.tag, asked.n)
         gate, lane = self._session.gate(route.provider), self._session.lane(route)
         try:
             leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)
@@ -169,7 +172,7 @@ class Attempts:
     async def _send(self, route: Route, request: Request, on_sent: Callable[[], None], on_text: OnText | None) -> Reply:
         provider = self._session.providers[route.provider]
         adapter = self._session.adapter(provider.name)
-        bill = self._account.bill(route.sampling.max_tokens)
+        bill = self._account.bill(request.n * route.sampling.max_tokens)
         on_sent()
         timeout_s = route.timeout_s or provider.timeout_s
         try:

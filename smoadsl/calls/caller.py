@@ -31,7 +31,8 @@ class Caller:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        if self._cache is not None and (kept := self._cache.find(self._session.providers, routes[0], ask)) is not None:
+        cache = self._cache if ask.n == 1 else None
+        if cache is not None and (kept := cache.find(self._session.providers, routes[0], ask)) is not None:
             on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before"))
             if on_text is not None:
                 on_text(kept.text)
@@ -39,8 +40,8 @@ class Caller:
         attempts = Attempts(self._session, ask, account, on_attempt)
         call = _Call(self._session, self._random, list(routes), ask, attempts, on_attempt, on_text)
         route, reply = await call.answer()
-        if self._cache is not None:
-            self._cache.keep(self._session.providers, route, ask, reply)
+        if cache is not None:
+            cache.keep(self._session.providers, route, ask, reply)
         return route, reply
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply
+from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.calls.attempt import CACHED, Ask, Attempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
@@ -18,12 +18,14 @@ from smoadsl.runtime.meter import Books, Meter, cost_at_most
 from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
+_TOLD = ("purpose", "agent", "layer", "round", "repair", "references", "samples")
 Emit = Callable[[events.Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a run a call is made, and on whose behalf; `labels` name the agents behind neutral ids."""
+    """Where in a run a call is made, and on whose behalf; `labels` name the agents behind neutral ids, `samples` those
+    who share the answers of one request."""
 
     purpose: events.Purpose
     agent: str
@@ -32,6 +34,7 @@ class Place:
     repair: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
 
 
 class Asker:
@@ -80,24 +83,29 @@ class Asker:
 
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
+        n = len(place.samples) or 1
         meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, messages, schema, 0, most))
         deadline = self.budget.deadline(last) if self.budget else None
         try:
             late = deadline is not None and asyncio.get_running_loop().time() >= deadline.at
-            meter.open(late, call.routes[0].sampling.max_tokens)
+            meter.open(late, n * call.routes[0].sampling.max_tokens)
         except Exhausted as exhausted:
             raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         number = self._books.add(calls=1).calls
-        told = {name: getattr(place, name) for name in ("purpose", "agent", "layer", "round", "repair", "references")}
+        told = {name: getattr(place, name) for name in _TOLD}
         self.tell(
             events.CallStarted, call=number, model=call.model, messages=messages, labels=dict(place.labels), **told
         )
         routes = [self._seeded(route, place) for route in call.routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
-        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None)
+        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n)
+        attempted = partial(self._attempted, number)
         try:
             async with asyncio.timeout_at(deadline.at if deadline else None):
-                _, reply = await self._caller.call(routes, ask, meter, partial(self._attempted, number), on_text)
+                _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
+                if missing := n - len(reply.answers):  # some were cut or refused: those are asked for once more
+                    _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
+                    reply = _together(reply, more)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
@@ -112,6 +120,7 @@ class Asker:
             events.CallSucceeded,
             call=number,
             text=reply.text,
+            others=tuple(other.text for other in reply.others),
             finish=reply.finish,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -146,6 +155,19 @@ class Asker:
             queued_s=attempt.queued_s,
             received_bytes=attempt.received_bytes,
         )
+
+
+def _together(reply: Reply, more: Reply) -> Reply:
+    """The answers of two requests as those of one."""
+    one, two = reply.usage, more.usage
+    usage = Usage(
+        one.input_tokens + two.input_tokens,
+        one.output_tokens + two.output_tokens,
+        one.estimated or two.estimated,
+        one.cached_tokens + two.cached_tokens,
+        one.reasoning_tokens + two.reasoning_tokens,
+    )
+    return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults)
 
 
 def _out_of_budget(failed: Exhausted | TimeoutError, deadline: Deadline | None) -> Fault:

@@ -76,7 +76,8 @@ class RoundStarted(Happened):
 
 class CallStarted(Happened):
     """`call` numbers the calls of a run from 1. `repair` says that a verdict is asked for once more; `labels` has the
-    agents behind the neutral ids in its messages, `references` those whose responses stand in them by name."""
+    agents behind the neutral ids in its messages, `references` those whose responses stand in them by name. `samples`
+    are the agents who share the answers of one request, in the order in which they take them."""
 
     type: Literal["call_started"] = "call_started"
     call: int
@@ -89,6 +90,7 @@ class CallStarted(Happened):
     messages: tuple[Message, ...]
     labels: dict[str, str] = Field(default_factory=dict)
     references: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
 
 
 class CallAttempted(Happened):
@@ -113,9 +115,12 @@ class CallAttempted(Happened):
 
 
 class CallSucceeded(Happened):
+    """`others` are the further answers of a call that asked for several, for its samples after the first."""
+
     type: Literal["call_succeeded"] = "call_succeeded"
     call: int
     text: str
+    others: tuple[str, ...] = ()
     finish: Literal["stop", "length", "unknown"]
     input_tokens: int
     output_tokens: int
