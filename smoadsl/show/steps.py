@@ -13,7 +13,7 @@ from smoadsl.diagnostics.render.text import printable
 from smoadsl.plan import plan as plans
 from smoadsl.show import words
 
-_WIDTH = 80  # every terminal has these; 100 are fine, but a plan is also pasted into reviews
+_WIDTH = 80  # every terminal has these, and so has a review that a plan is pasted into
 _THE_THREE = (
     "least: all that can end early does. full: nothing fails and nothing ends early. "
     "worst: besides, every verdict must be asked for twice."
@@ -115,7 +115,7 @@ def _keeps(judge: plans.Judge, agents: int) -> str:
 
 
 def _decisions(decisions: Sequence[plans.Decision]) -> Table:
-    table = _grid()
+    table = _grid("", "")
     for made in decisions:
         table.add_row(_cell(f"  {made.pass_name}"), _cell(f"{made.message} ({made.origin})"))
     return table
@@ -135,7 +135,7 @@ def _bounds(bounds: plans.Bounds) -> Table:
 
 
 def _grid(*heads: str) -> Table:
-    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(heads))
+    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
     for column in table.columns:
         column.overflow = "fold"
     return table

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from shutil import get_terminal_size
 from typing import Any, TypeVar
 
 import click
@@ -10,6 +11,8 @@ import click
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.render.text import render
 from smoadsl.language.check import Given
+
+_WIDTH, _MOST_WIDTH = 80, 100  # columns: where there is no terminal, and on a wide one
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +53,11 @@ def file_and_pipeline(argument: str) -> tuple[str, str | None]:
     """`FILE.moa` or `FILE.moa:NAME`."""
     file, colon, name = argument.rpartition(":")
     return (file, name) if colon and file.endswith(".moa") and name.isidentifier() else (argument, None)
+
+
+def text_width() -> int:
+    """How wide text on standard output may be: as the terminal, but no wider than reads well."""
+    return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

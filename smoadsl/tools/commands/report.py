@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from shutil import get_terminal_size
 
 import click
 
@@ -11,9 +10,7 @@ from smoadsl.runtime.events import EVENTS_VERSION, Event, RunStarted
 from smoadsl.runtime.journal import JournalError, read_journal
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import encodable, one_line
-from smoadsl.tools.options import Exit
-
-_WIDTH, _MOST_WIDTH = 80, 100
+from smoadsl.tools.options import Exit, text_width
 
 
 @click.command()
@@ -23,7 +20,7 @@ _WIDTH, _MOST_WIDTH = 80, 100
 def command(trace: str, format_: str, brief: bool) -> None:
     """Tell what happened in the run that wrote TRACE (`smoadsl run --trace TRACE`), be it finished or not."""
     try:
-        text = report_text(_read(Path(trace)), brief=brief, width=_width())
+        text = report_text(_read(Path(trace)), brief=brief, width=text_width())
     except OSError as error:
         raise click.UsageError(f"{trace}: {error.strerror or error}") from None
     except JournalError as error:
@@ -45,10 +42,6 @@ def _read(path: Path) -> list[Event]:
 def _refuse(why: str) -> None:
     click.echo(f"error: {one_line(why)}", err=True)
     sys.exit(Exit.PROBLEMS)
-
-
-def _width() -> int:
-    return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
 
 
 def _with_bold_heads(text: str) -> str:
