@@ -120,7 +120,9 @@ def test_nothing_can_reverse_what_is_read_or_steer_a_terminal() -> None:
 
 
 def test_long_texts_are_folded_and_endless_ones_cut() -> None:
-    replies = Replies({"ann": "ann" + " word" * 1_000, "bob": "bob" + " endless" * 100_000}, [best("ann", "bob", stop=True)])
+    replies = Replies(
+        {"ann": "ann" + " word" * 1_000, "bob": "bob" + " endless" * 100_000}, [best("ann", "bob", stop=True)]
+    )
     page = report_page(trace_of(planned(SMOA), replies))
     assert page.count("<details>") == 2
     assert len(page) < 100_000
