@@ -14,7 +14,7 @@ from smoadsl.plan import plan as plans
 from smoadsl.show import words
 from smoadsl.show.figures import figures
 
-_WIDTH = 80  # every terminal has these; 100 are fine, but a plan is also pasted into reviews
+_WIDTH = 80  # every terminal has these, and so has a review that a plan is pasted into
 _Row = tuple[str, str, str, str, str]  # layer, rounds, step, who, how
 
 
@@ -112,14 +112,14 @@ def _keeps(judge: plans.Judge, agents: int) -> str:
 
 
 def _decisions(decisions: Sequence[plans.Decision]) -> Table:
-    table = _grid()
+    table = _grid("", "")
     for made in decisions:
         table.add_row(_cell(f"  {made.pass_name}"), _cell(f"{made.message} ({made.origin})"))
     return table
 
 
 def _grid(*heads: str) -> Table:
-    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(heads))
+    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
     for column in table.columns:
         column.overflow = "fold"
     return table

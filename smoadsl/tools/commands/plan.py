@@ -6,7 +6,15 @@ import click
 
 from smoadsl.show.steps import plan_text
 from smoadsl.tools import api
-from smoadsl.tools.options import Exit, file_and_pipeline, given, given_options, problems_exit, show_diagnostics
+from smoadsl.tools.options import (
+    Exit,
+    file_and_pipeline,
+    given,
+    given_options,
+    problems_exit,
+    show_diagnostics,
+    text_width,
+)
 
 
 @click.command()
@@ -25,5 +33,6 @@ def command(
     show_diagnostics(outcome.diagnostics)
     if outcome.value is None:
         sys.exit(problems_exit(outcome.diagnostics))
-    click.echo(outcome.value.model_dump_json(indent=2) if as_json else plan_text(outcome.value), nl=as_json)
+    plan = outcome.value
+    click.echo(plan.model_dump_json(indent=2) if as_json else plan_text(plan, text_width()), nl=as_json)
     sys.exit(Exit.DONE)
