@@ -43,7 +43,8 @@ class Trace:
 
     def answers(self, layer: str, number: int) -> dict[str, str]:
         """Who answered what in a round. The answer of a pipeline that is an agent is that of its aggregate."""
-        path, found = inside(layer), {}
+        path = inside(layer)
+        found: dict[str, str] = {}
         for call in self.calls.values():
             asked, end = call.started, call.end
             if isinstance(end, events.CallSucceeded):

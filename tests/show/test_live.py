@@ -249,7 +249,7 @@ def test_the_log_of_a_pipeline_that_is_an_agent_names_each_thing_once(monkeypatc
     trace = trace_of(planned(inner + "pipeline p {\n layer y { propose deep, ann }\n aggregate ann\n}"), Replies())
     lines = shown(trace, monkeypatch, streams=False, terminal=False)[2].getvalue().split("\n")
     said = {re.sub(r"(: \d+ tokens.*)$", "", line) for line in lines}
-    assert {"deep/x round 1: bob.1 answered", "deep/aggregate cid answered", "aggregate ann answered"} <= said
+    assert {"deep/x round 1: bob * 2 answered", "deep/aggregate cid answered", "aggregate ann answered"} <= said
 
 
 @pytest.mark.parametrize("name", CASES)
