@@ -136,7 +136,7 @@ class Lane:
         rule = rule_of(fault)
         self._heard(leave, fault.exchange, now)
         if rule.again is Again.PACED:
-            self.limits.refused(leave.grant, now)
+            self.limits.refused(leave.grant, now, fault.retry_after_s is not None)
             self._refused_at = now
         else:
             self.limits.settle(leave.grant, None)
