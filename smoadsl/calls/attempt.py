@@ -26,6 +26,11 @@ class Ask:
     deadline_at: float | None = None
 
 
+def request_of(route: Route, ask: Ask) -> Request:
+    """What is sent where the route leads."""
+    return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag)
+
+
 class Bill(Protocol):
     """What one attempt has reserved of a budget."""
 
@@ -138,7 +143,7 @@ class Attempts:
         """
         now = asyncio.get_running_loop().time
         queued_at = now()
-        request = Request(route.model, self._ask.messages, route.sampling, self._ask.schema, self._ask.tag)
+        request = request_of(route, self._ask)
         gate, lane = self._session.gate(route.provider), self._session.lane(route)
         try:
             leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)

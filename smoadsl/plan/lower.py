@@ -65,7 +65,16 @@ class _Lowering:
         sampling = Sampling(**{key: value for key, value in settings.items() if key in _SAMPLING})
         free = model.provider.adapter == "local"
         price = FREE if free else settings.get("price")
-        return Route(model.provider.name, model.id, sampling, settings.get("timeout"), settings.get("retries"), price)
+        return Route(
+            model.provider.name,
+            model.id,
+            sampling,
+            timeout_s=settings.get("timeout"),
+            retries=settings.get("retries"),
+            price=price,
+            hedge_s=settings.get("hedge"),
+            length=settings.get("length", "accept"),
+        )
 
     def pipeline(self, pipeline: checked.Pipeline) -> plan.Pipeline:
         return plan.Pipeline(
