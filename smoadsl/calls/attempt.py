@@ -28,6 +28,11 @@ class Ask:
     n: int = 1
 
 
+def request_of(route: Route, ask: Ask) -> Request:
+    """What is sent where the route leads."""
+    return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag, ask.n)
+
+
 class Bill(Protocol):
     """What one attempt has reserved of a budget."""
 
@@ -140,8 +145,7 @@ class Attempts:
         """
         now = asyncio.get_running_loop().time
         queued_at = now()
-        asked = self._ask
-        request = Request(route.model, asked.messages, route.sampling, asked.schema, asked.tag, asked.n)
+        request = request_of(route, self._ask)
         gate, lane = self._session.gate(route.provider), self._session.lane(route)
         try:
             leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
-from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, Ended, OnAttempt, Turn
+from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, Ended, OnAttempt, Turn, request_of
 from smoadsl.calls.cache import Cache
 from smoadsl.calls.hedge import Copy, OnSent, race
 from smoadsl.calls.lane import NEVER_WAITS, Lane
@@ -31,8 +31,7 @@ class Caller:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        cache = self._cache if ask.n == 1 else None
-        if cache is not None and (kept := cache.find(self._session.providers, routes[0], ask)) is not None:
+        if (kept := self._kept(routes[0], ask)) is not None:
             on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before"))
             if on_text is not None:
                 on_text(kept.text)
@@ -40,9 +39,15 @@ class Caller:
         attempts = Attempts(self._session, ask, account, on_attempt)
         call = _Call(self._session, self._random, list(routes), ask, attempts, on_attempt, on_text)
         route, reply = await call.answer()
-        if cache is not None:
-            cache.keep(self._session.providers, route, ask, reply)
+        is_own = route == routes[0]  # what a fallback said is not what was asked for
+        if self._cache is not None and ask.n == 1 and is_own:
+            self._cache.keep(self._session.providers[route.provider], route, request_of(route, ask), ask.sample, reply)
         return route, reply
+
+    def _kept(self, route: Route, ask: Ask) -> Reply | None:
+        if self._cache is None or ask.n > 1:  # several answers at once are several, and not the same again
+            return None
+        return self._cache.find(self._session.providers[route.provider], route, request_of(route, ask), ask.sample)
 
 
 @dataclass(slots=True)
@@ -92,11 +97,11 @@ class _Call:
         if self.faults:
             return
         now = asyncio.get_running_loop().time()
-        lanes = {place: self._lane(place) for place in range(self.place, len(self.routes))}
-        open_ = {place: lane.opens_at(now) for place, lane in lanes.items() if lane.shut(now) is None}
-        well = [place for place, at in open_.items() if at - now <= PATIENCE_S and lanes[place].is_well]
-        if well or open_:
-            self.place = well[0] if well else min(open_, key=lambda place: open_[place])
+        places = range(self.place, len(self.routes))
+        in_use = [place for place in places if self._lane(place).shut(now) is None]
+        ready = (place for place in in_use if self._lane(place).is_open(now, PATIENCE_S))
+        first = min(in_use, key=lambda place: self._lane(place).opens_at(now), default=self.place)
+        self.place = next(ready, first)
 
     def _next(self, ended: Ended, fault: Fault) -> tuple[Next, int | None]:
         """What comes next after a fault, and the place of the fallback if that is another route."""

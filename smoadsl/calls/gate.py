@@ -38,6 +38,8 @@ class Gate:
         loop = asyncio.get_running_loop()
         if (fault := lane.shut(loop.time())) is not None:
             raise TurnedAway(fault)
+        if others and not lane.is_open(loop.time()) and lane.last_fault is not None:
+            raise TurnedAway(lane.last_fault)
         ticket = Ticket(weight, owner, patience, others, loop.create_future())
         lane.line.add(ticket, first=again)
         self._dispatch()

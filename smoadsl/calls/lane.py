@@ -80,7 +80,8 @@ class Line:
 
 
 class Lane:
-    """One route of a session. `closed` is the fault for which it is not used any more in this run."""
+    """One route of a session. `closed` is the fault for which it is not used any more in this run, `last_fault` the one
+    that was met there last."""
 
     def __init__(self, limits: Limits, random: Random) -> None:
         self.limits = limits
@@ -90,7 +91,7 @@ class Lane:
         self.under_way = 0
         self._breaker: breaker.Breaker = breaker.Closed()
         self._cool_until = 0.0
-        self._cooled_by: Fault | None = None
+        self.last_fault: Fault | None = None
         self._refused_at = -math.inf
         self._random = random
 
@@ -100,12 +101,11 @@ class Lane:
 
     def shut(self, now: float) -> Fault | None:
         """Why nobody should wait for this route: it is closed for the run, or for longer than a hint is followed."""
-        return self.closed or (self._cooled_by if self._cool_until - now > LONGEST_HINT_S else None)
+        return self.closed or (self.last_fault if self._cool_until - now > LONGEST_HINT_S else None)
 
-    @property
-    def is_well(self) -> bool:
-        """Whether no probe is needed before it is used."""
-        return isinstance(self._breaker, breaker.Closed)
+    def is_open(self, now: float, patience_s: float = math.inf) -> bool:
+        """Whether a request may begin, at least once a hint that is no longer than this is followed."""
+        return breaker.opens_at(self._breaker, now) <= now and self._cool_until - now <= patience_s
 
     def was_refused(self, now: float) -> bool:
         """Whether the provider has said of late that there are too many requests: no copies are made then."""
@@ -134,9 +134,10 @@ class Lane:
     def failed(self, leave: Pass, fault: Fault, now: float) -> None:
         """The request failed: the breaker, the limits and those who wait learn of it."""
         rule = rule_of(fault)
+        self.last_fault = fault
         self._heard(leave, fault.exchange, now)
         if rule.again is Again.PACED:
-            self.limits.refused(leave.grant, now)
+            self.limits.refused(leave.grant, now, fault.retry_after_s is not None)
             self._refused_at = now
         else:
             self.limits.settle(leave.grant, None)
@@ -144,7 +145,6 @@ class Lane:
             self.closed = fault
         if fault.retry_after_s is not None and (rule.broken or rule.again is Again.PACED):
             self._cool_until = max(self._cool_until, now + fault.retry_after_s)
-            self._cooled_by = fault
         if rule.broken:
             self._breaker = breaker.failed(self._breaker, leave.probe, now, self._random.random())
         elif fault.kind is FaultKind.LOCAL:

@@ -6,19 +6,21 @@ may be on trial at once; later, a quiet time earns a little more. The period is 
 as soon as a whole one of the guessed length passed without anything being accepted.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
 from smoadsl.calls.window import Taken, Window
 
-_FIRST_AT_ONCE = 16
+_FIRST_AT_ONCE = 8
 _LEAST_EVIDENCE = 4
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
-_NEWS_S = 0.5  # a refusal comes soon: what was not refused for so long is accepted
+_NEWS_S = 0.3  # a refusal comes soon: what was not refused for so long is accepted
 _PERIODS_S = (1.0, 10.0, 60.0, 3600.0, 86_400.0)
-_FIRST_QUIET_PERIODS = 5
+_FIRST_QUIET_PERIODS = 10
 _LONGEST_QUIET_PERIODS = 60
+_BACK = 0.9  # where it is not seen by how much it was too many
 _MOST_LOGGED = 100_000
 
 
@@ -45,6 +47,9 @@ class Learned:
         self._window: Window | None = None
         self._place = 0  # in the table of periods
         self._more = 1.0  # how much the next quiet time earns
+        self._ceiling = math.inf  # of what the refusals of requests may show that are on their way
+        self._set_at = 0.0
+        self._refused_at = 0.0
         self._quiet_from = 0.0
         self._quiet_periods = _FIRST_QUIET_PERIODS
         self._was_full = False  # the window has kept somebody waiting since then
@@ -82,45 +87,48 @@ class Learned:
             sent.refused = False
             self._pause_s = _FIRST_PAUSE_S
 
-    def refused(self, sent: Sent, now: float) -> None:
-        """It was refused for the rate."""
+    def refused(self, sent: Sent, now: float, hinted: bool = False) -> None:
+        """It was refused for the rate; `hinted`: with a wait, which must be kept, so that no more can be seen."""
         sent.refused = True
         known = self._window.count if self._window else 0.0
-        count = self._accepted_before(sent.at, _PERIODS_S[self._place])
+        self._refused_at = max(self._refused_at, sent.at)  # the latest: on their way they overtake one another
+        count = self._accepted_before(self._refused_at, _PERIODS_S[self._place])
         while count < known / 10 and self._place + 1 < len(_PERIODS_S):
             self._place += 1
-            count = self._accepted_before(sent.at, _PERIODS_S[self._place])
+            count = self._accepted_before(self._refused_at, _PERIODS_S[self._place])
         if count < _LEAST_EVIDENCE:
             self._begin_anew(now)
+        elif self._window is None or self._window.period_s != _PERIODS_S[self._place] or sent.at <= self._set_at:
+            self._set(min(count, self._ceiling), _PERIODS_S[self._place], now)
         else:
-            self._take_over(count, _PERIODS_S[self._place], now)
+            self._take_over(count, hinted, now)
 
     def _begin_anew(self, now: float) -> None:
         """Too little was accepted to tell a rate by: try one request, then two, and so on."""
         self._window = None
+        self._ceiling = math.inf
         self.trusting = False
         self._place, self._at_once, self._accepted = 0, 1, 0
         self._on_trial.clear()
         self._none_before = now + self._pause_s
         self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
 
-    def _take_over(self, count: float, period_s: float, now: float) -> None:
-        """What was accepted in the period is what it holds."""
-        if self._window is not None and self._window.period_s == period_s:
-            known = self._window.count
-            if count >= known and now - self._quiet_from < period_s:
-                return  # nothing new: it was on its way when the last one came back
-            if count >= 0.9 * known:
-                self._quiet_periods = min(_LONGEST_QUIET_PERIODS, self._quiet_periods * 2)
-            count = min(count, known)
-        self._set(count, period_s, now)
+    def _take_over(self, count: float, hinted: bool, now: float) -> None:
+        """What was accepted in the last period is what it holds, or less than was thought."""
+        assert self._window is not None
+        known = self._window.count
+        if count >= 0.9 * known:
+            self._quiet_periods = min(_LONGEST_QUIET_PERIODS, self._quiet_periods * 2)
+        self._ceiling = known * _BACK if hinted else known
+        self._set(min(count, self._ceiling), self._window.period_s, now)
 
     def _set(self, count: float, period_s: float, now: float) -> None:
         kept = [sent for sent in self.log if sent.refused is not True and now - sent.at < period_s]
         self._window = Window(count, period_s, (Taken(sent.at, 1) for sent in kept))
         self._on_trial.clear()
         self._more = max(1.0, count / 100)
-        self._quiet_from, self._was_full = now, False
+        self._set_at = self._quiet_from = now
+        self._was_full = False
 
     def _grow(self, now: float) -> None:
         """After a quiet time in which somebody had to wait, allow a little more, and then twice that."""

@@ -81,9 +81,9 @@ class Limits:
                 self._learned.trusting = self._learned.trusting or allowance.unit == "requests"
             self._told[allowance.unit].heard(allowance, grant.at, now)
 
-    def refused(self, grant: Grant, now: float) -> None:
-        """The request was refused for the rate."""
-        self._learned.refused(grant.sent, now)
+    def refused(self, grant: Grant, now: float, hinted: bool) -> None:
+        """The request was refused for the rate, with a hint when to come back or without."""
+        self._learned.refused(grant.sent, now, hinted)
 
     def settle(self, grant: Grant, usage: Usage | None) -> None:
         """The request was accepted. What it took is known now, if the provider counted."""

@@ -269,15 +269,6 @@ def as_written(names: Names, node: nodes.Value) -> nodes.Value:
     return names.value(node)
 
 
-def later(what: str) -> Rule:
-    """A setting of the language that this version does not carry out yet."""
-
-    def read(names: Names, node: nodes.Value) -> None:
-        names.said.append(problems.not_yet(node.span, f"`{what}`"))
-
-    return read
-
-
 def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, Rule], of: str) -> dict[str, Any]:
     """The settings of a block by name; unknown and repeated ones are said, wrong values left out."""
     read: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """Steps, to show a plan to a person: who does what in which order, what the compiler decided, what it can take."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import assert_never
 

@@ -54,7 +54,6 @@ async def asked(
     deadline_at: float | None = None,
     stream: bool = False,
     tag: str = "",
-    **more: object,
 ) -> Called:
     """Make one call to its end."""
     called = Called()
