@@ -108,9 +108,8 @@ def empty_network() -> bool:
     return subprocess.run([*EMPTY_NETWORK, "true"], capture_output=True, check=False).returncode == 0
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkout"
+def lay_traps(folder: Path) -> None:
+    """Files of a proposal, and all that could run or be read by mistake."""
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,12 +124,37 @@ def checkout(tmp_path: Path) -> Path:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: trap\nVersion: 1.0\n", encoding="utf-8")
     (metadata / "entry_points.txt").write_text("[smoadsl.adapters]\nopenai = plugin:Plugin\n", encoding="utf-8")
-    (tmp_path / "home").mkdir()
-    return folder
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A command let loose twice: with secrets in the environment, and without."""
+
+    row: str
+    checkout: Path
+    before: Mapping[Path, bytes]
+    done: Done
+    without: Done
+
+
+@pytest.fixture(scope="module", params=[row for row, words in ROWS.items() if words[0] in COMMANDS])
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    folder = tmp_path_factory.mktemp("trial") / "checkout"
+    folder.mkdir()
+    lay_traps(folder)
+    before = contents(folder)
+    words = ROWS[request.param]
+    return Trial(request.param, folder, before, run(folder, words, SECRETS), run(folder, words, {}))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def run(checkout: Path, words: Sequence[str], environ: Mapping[str, str]) -> Done:
     record = checkout.parent / "record.json"
+    record.unlink(missing_ok=True)
+    (checkout.parent / "home").mkdir(exist_ok=True)
     begin = EMPTY_NETWORK if empty_network() else ()
     done = subprocess.run(
         [*begin, sys.executable, "-B", str(AUDITED), str(record), *words],
@@ -149,24 +173,20 @@ def run(checkout: Path, words: Sequence[str], environ: Mapping[str, str]) -> Don
     return Done(done.returncode, done.stdout, done.stderr, seen["events"], opened, code, set(seen["environ"]))
 
 
-@pytest.mark.parametrize("row", [row for row, words in ROWS.items() if words[0] in COMMANDS])
-def test_a_command_leaves_the_machine_alone(row: str, checkout: Path) -> None:
-    before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
-    done = run(checkout, ROWS[row], SECRETS)
+def test_a_command_leaves_the_machine_alone(trial: Trial) -> None:
+    done, checkout = trial.done, trial.checkout
     assert done.exit_code in (0, 1), done.stderr
     assert "Traceback" not in done.stderr
-    assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+    assert contents(checkout) == trial.before
     assert list((checkout.parent / "home").iterdir()) == []
 
     events = [event for event in done.events if not is_harmless(event)]
-    assert [event for event in events if not (row in RUNS and is_of_the_event_loop(event))] == []
+    assert [event for event in events if not (trial.row in RUNS and is_of_the_event_loop(event))] == []
     assert [one for one in done.opened if not may_be_opened(one, checkout)] == []
-    names = {name for name, _ in done.opened}
-    assert not any(Path(name).stem in TRAPS and str(checkout) in os.path.abspath(name) for name in names)
     assert [name for name in done.environ if SECRET.search(name)] == []
     of_templates = [name for name, text in done.code if MARK in text]
-    assert bool(of_templates) == (row in RUNS)
-    assert [name for name, _ in done.code if str(checkout) in os.path.abspath(name) and os.path.isfile(name)] == []
+    assert bool(of_templates) == (trial.row in RUNS)
+    assert [name for name, _ in done.code if os.path.isfile(name) and str(checkout) in os.path.abspath(name)] == []
 
 
 def is_harmless(event: list[str]) -> bool:
@@ -197,14 +217,11 @@ def is_of_the_interpreter(name: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("row", [row for row, words in ROWS.items() if words[0] in COMMANDS])
-def test_no_secret_is_shown_nor_whether_there_is_one(row: str, checkout: Path) -> None:
-    with_them = run(checkout, ROWS[row], SECRETS)
-    without = run(checkout, ROWS[row], {})
-    assert CANARY not in with_them.stdout + with_them.stderr
-    assert without_times(with_them.stdout) == without_times(without.stdout)
-    assert with_them.stderr == without.stderr
-    assert with_them.exit_code == without.exit_code
+def test_no_secret_is_shown_nor_whether_there_is_one(trial: Trial) -> None:
+    done, without = trial.done, trial.without
+    assert CANARY not in done.stdout + done.stderr
+    assert without_times(done.stdout) == without_times(without.stdout)
+    assert (done.stderr, done.exit_code) == (without.stderr, without.exit_code)
 
 
 def without_times(document: str) -> list[str]:
@@ -219,16 +236,16 @@ def test_the_network_is_empty() -> None:
     assert done.stdout == "['lo']\n"
 
 
-def test_what_is_watched_for_is_seen(checkout: Path) -> None:
+def test_what_is_watched_for_is_seen(tmp_path: Path) -> None:
     """That the tests above could fail: a command that does what it must not is written down in full."""
     code = (
         "import os, runpy, socket, subprocess, sys\n"
         f"sys.argv = ['x', 'record', 'explain']\nsys.path.insert(0, {str(AUDITED.parent)!r})\nimport audited\n"
         "os.environ.__class__ = audited.Watched\nsys.addaudithook(audited.hook)\n"
-        "os.environ.get('CANARY'); open('.env').close(); exec('zzmarkzz = 1'); socket.socket().close()\n"
+        "os.environ.get('CANARY'); open('.env', 'w').close(); exec('zzmarkzz = 1'); socket.socket().close()\n"
         "subprocess.run(['true'])\naudited.done.append(True)\n"
         "print(audited.record)\n"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=checkout, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     for sign in ("'CANARY'", "'.env'", "zzmarkzz", "socket.__new__", "subprocess.Popen"):
         assert sign in done.stdout
