@@ -27,13 +27,16 @@ class Source:
     def place_utf16(self, offset: int) -> tuple[int, int]:
         """As `place`, with the column in UTF-16 code units: what SARIF and language servers count."""
         line, column = self.place(offset)
+        if self.text.isascii():
+            return line, column
         before = self.text[offset - column + 1 : offset]
-        return line, column + sum(character > "\uffff" for character in before)
+        return line, len(before.encode("utf-16-le", "surrogatepass")) // 2 + 1
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its end."""
-        starts = [*self._line_starts, len(self.text)]
-        return self.text[starts[number - 1] : starts[number]].rstrip("\r\n")
+        starts = self._line_starts
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r\n")
 
 
 @dataclass(frozen=True, slots=True)

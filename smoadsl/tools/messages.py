@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from random import Random
 
-from smoadsl.adapters.base import JSON, Adapter, Connection, Request
-from smoadsl.adapters.scripted import Scripted
+from smoadsl.adapters.base import JSON, Adapter, Connection, Reply, Request, Usage
+from smoadsl.adapters.scripted import Scripted, several
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
 from smoadsl.plan.plan import Layer, ModelAggregate, Pipeline, Plan, calls_of
@@ -15,6 +15,7 @@ from smoadsl.runtime.executor import execute
 from smoadsl.runtime.preview import Preview, Shown, endless, stand_in
 from smoadsl.runtime.roles import make_roles
 from smoadsl.show.safe import layers_of
+from smoadsl.show.trace import inside
 from smoadsl.tools.virtual_clock import run_virtually
 
 MOST_CALLS = 2_000
@@ -87,7 +88,7 @@ class _Play:
             case _:
                 pass
 
-    def _answer(self, request: Request) -> str:
+    def _answer(self, request: Request) -> Reply | str:
         call = self._asked[request.tag]
         schema = self._outputs.get(call.agent) if call.purpose == "aggregate" else request.schema
         self.calls.append(
@@ -104,7 +105,12 @@ class _Play:
                 messages=call.messages,
             )
         )
-        return stand_in(call, request, self._teams.get(call.layer, ()), self._turn)
+        if not call.samples:
+            return stand_in(call, request, self._teams.get(call.layer, ()), self._turn)
+        path = inside(call.agent)
+        each = [call.model_copy(update={"agent": path + name}) for name in call.samples]
+        texts = [stand_in(one, request, (), self._turn) for one in each]
+        return several([Reply(text, "stop", Usage(1, 1), request.model) for text in texts])
 
 
 def _outputs(pipeline: Pipeline, inside: str = "") -> Iterator[tuple[str, Mapping[str, JSON] | None]]:

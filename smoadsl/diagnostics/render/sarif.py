@@ -88,8 +88,8 @@ def _results(diagnostics: Sequence[Diagnostic], codes: Sequence[str], paths: Pat
     seen: Counter[str] = Counter()
     results = []
     for one in diagnostics:
-        print_ = _fingerprint(one, paths)
-        seen[print_] += 1
+        fingerprint = _fingerprint(one, paths)
+        seen[fingerprint] += 1
         message = _text(one.message) + (f"\nhelp: {_text(one.help)}" if one.help else "")
         results.append(
             {
@@ -103,7 +103,7 @@ def _results(diagnostics: Sequence[Diagnostic], codes: Sequence[str], paths: Pat
                     for number, other in enumerate(one.related)
                     for location in _locations(other.span, paths)
                 ],
-                "partialFingerprints": {"primaryLocationLineHash": f"{print_}:{seen[print_]}"},
+                "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"},
             }
         )
     return results

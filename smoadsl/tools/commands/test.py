@@ -10,9 +10,13 @@ from smoadsl.diagnostics.render.report import Report
 from smoadsl.language import checked
 from smoadsl.show.safe import encodable
 from smoadsl.tools import api, formats
+from smoadsl.tools.cpu_limit import TookTooLong, cpu_limit
+from smoadsl.tools.expectations import Failure
 from smoadsl.tools.options import Exit, Format, counted, files_exit, format_option, show_report
 from smoadsl.tools.rehearse import Rehearsal, rehearse
 from smoadsl.tools.tested import DOCUMENTS, Tested, as_text
+
+MOST_CPU_S = 10  # of one test: a thousand times what most take
 
 
 @click.command()
@@ -49,7 +53,13 @@ def _read(file: str) -> tuple[Report, Sequence[checked.Test]]:
 
 def _timed(test: checked.Test) -> tuple[Rehearsal, float]:
     begun = perf_counter()
-    return rehearse(test), perf_counter() - begun
+    try:
+        with cpu_limit(MOST_CPU_S):
+            result = rehearse(test)
+    except TookTooLong:
+        failure = Failure(f"an end within {MOST_CPU_S} s of CPU time", "it was still at work", test.span)
+        result = Rehearsal(test, (failure,), ())
+    return result, perf_counter() - begun
 
 
 def _summary(tested: Sequence[Tested]) -> str:
