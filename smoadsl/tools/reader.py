@@ -10,16 +10,23 @@ from smoadsl.language import problems
 from smoadsl.language.load import Refused
 from smoadsl.language.parse import MOST_CHARACTERS
 
-_MOST_BYTES = 4 * MOST_CHARACTERS
+MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 def read_source(path: str | Path) -> Outcome[Source]:
     """The file as a source, a byte order mark taken off. Raises `OSError` when there is no such file to read."""
-    name = str(path)
     raw = _bytes(Path(path))
-    if len(raw) > _MOST_BYTES:
-        source = Source(name, "")
-        return Outcome(None, (problems.too_large(Span(source, 0, 0), os.path.getsize(path), MOST_CHARACTERS),))
+    if len(raw) > MOST_BYTES:
+        return too_large(str(path), os.path.getsize(path))
+    return decoded(str(path), raw)
+
+
+def too_large(name: str, size: int) -> Outcome[Source]:
+    return Outcome(None, (problems.too_large(Span(Source(name, ""), 0, 0), size, MOST_CHARACTERS),))
+
+
+def decoded(name: str, raw: bytes) -> Outcome[Source]:
+    """The bytes of a file as a source, a byte order mark taken off."""
     try:
         return Outcome(Source(name, raw.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
@@ -35,13 +42,19 @@ def _bytes(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{path} is no plain file")
-        return file.read(_MOST_BYTES + 1)
+        return file.read(MOST_BYTES + 1)
 
 
 def root_of(path: str | Path) -> Path:
     """The nearest folder above a file that has a `.git`, else the file's own."""
     folder = Path(path).resolve().parent
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
+
+
+def refuse_unless_relative(path: str) -> None:
+    """Raises `Refused` for what is no path relative to the file it stands in, on whatever system."""
+    if not path or "\x00" in path or os.path.isabs(path) or path.startswith("~") or "\\" in path or ":" in path:
+        raise Refused("is no path relative to the file it stands in")
 
 
 class DiskReader:
@@ -52,8 +65,7 @@ class DiskReader:
 
     def read(self, path: str, beside: Source) -> Source:
         """The file as a source; its name is shown relative to where `beside` was found. Raises `Refused`."""
-        if not path or "\x00" in path or os.path.isabs(path) or path.startswith("~") or "\\" in path or ":" in path:
-            raise Refused("is no path relative to the file it stands in")
+        refuse_unless_relative(path)
         name = os.path.normpath(os.path.join(os.path.dirname(beside.name), path))
         real = Path(os.path.realpath(name))
         if not real.is_relative_to(self._root):
