@@ -2,7 +2,7 @@
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind
 
-ADAPTERS: tuple[str, ...] = ("openai", "local")
+ADAPTERS: tuple[str, ...] = ("openai", "anthropic", "gemini", "ollama", "local")
 """The names that are built in, for who only checks a name and must load nothing for it."""
 
 _GROUP = "smoadsl.adapters"
@@ -15,6 +15,18 @@ def open_adapter(kind: str, connection: Connection) -> Adapter:
             from smoadsl.adapters.openai import OpenAI
 
             return OpenAI(connection)
+        case "anthropic":
+            from smoadsl.adapters.anthropic import Anthropic
+
+            return Anthropic(connection)
+        case "gemini":
+            from smoadsl.adapters.gemini import Gemini
+
+            return Gemini(connection)
+        case "ollama":
+            from smoadsl.adapters.ollama import Ollama
+
+            return Ollama(connection)
         case "local":
             from smoadsl.adapters.local import Local
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from smoadsl.adapters.dialect import PLAIN, Dialect
+
 Speaker = Literal["system", "user", "assistant"]
 
 JSON = Any  # a value that JSON can hold; a recursive alias would make every use a cast
@@ -12,10 +14,15 @@ JSON = Any  # a value that JSON can hold; a recursive alias would make every use
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation, as every provider knows it."""
+    """One turn of a conversation, as every provider knows it.
+
+    `cache` marks the end of a beginning that will be sent again: a provider that wants to be told keeps it, for the
+    lower price of cached tokens. Most keep what they like by themselves, and are told nothing.
+    """
 
     role: Speaker
     content: str
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,8 @@ class Sampling:
 class Request:
     """One call of one model. With `schema` (a JSON schema) the reply's text must be JSON that fits it.
 
-    `tag` says which call of a run this is, for logs and tests; it is never sent.
+    `n` asks for so many answers to the one prompt, which is then paid once: a fault, unless `Connection.dialect` says
+    that the endpoint takes it. `tag` says which call of a run this is, for logs and tests; it is never sent.
     """
 
     model: str
@@ -51,18 +59,58 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     schema: Mapping[str, JSON] | None = None
     tag: str = ""
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd."""
+    """Tokens as the provider counted them; `estimated` when it did not, or said something absurd.
+
+    `cached_tokens` are those of the input that came from the provider's cache, `reasoning_tokens` those of the output
+    that no text came of: parts of the two sums, not additions to them, and 0 where the provider does not tell.
+    """
 
     input_tokens: int
     output_tokens: int
     estimated: bool = False
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a provider's headers said of one of its limits. `limit` is the most that it allows in its period,
+    `remaining` what was left of that after this request, `reset_s` in how many seconds all of it is there again, and
+    `period_s` how long the period is; None for what was not said."""
+
+    unit: Unit
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one exchange showed besides the answer: the bytes of the body that came, and the provider's limits."""
+
+    received_bytes: int = 0
+    allowances: tuple[Allowance, ...] = ()
 
 
 Finish = Literal["stop", "length", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One more answer to the same request: as whole as a `Reply`, whose usage counts it."""
+
+    text: str
+    finish: Finish
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +118,9 @@ class Reply:
     """A whole response: never cut by the wire, never empty, never a refusal (those are faults).
 
     `finish` is `length` when `max_tokens` cut it, `unknown` when the provider ended in good order without a reason.
+    `reasoning` is what the model thought before it answered, where the provider shows it: never part of the answer.
+    Of a request for `n` answers, the first good one is the reply, the good ones after it are `others`, in the
+    provider's order, and each that was refused, cut or missing is one of `faults`: n = 1 + others + faults.
     `model` is the model that answered, as the provider named it. `lost_events` counts the events of a stream that
     could not be read and were passed over: a few words may be missing there, though the stream ended in good order.
     """
@@ -79,6 +130,20 @@ class Reply:
     usage: Usage
     model: str
     lost_events: int = 0
+    reasoning: str = ""
+    others: tuple[Choice, ...] = ()
+    faults: tuple["Fault", ...] = ()
+    exchange: Exchange = field(default=Exchange(), compare=False)
+
+    @property
+    def answers(self) -> tuple[Choice, ...]:
+        """All the good answers, the reply's own first."""
+        return (Choice(self.text, self.finish, self.reasoning), *self.others)
+
+
+Reason = Literal["quota", "context", "policy", "unknown_model"]
+"""Why an error status came, where that changes what is worth doing: the quota is spent (waiting does not bring it
+back), the request is too long for the model, its content is not allowed, the model is not known."""
 
 
 class FaultKind(StrEnum):
@@ -101,7 +166,8 @@ class Fault(Exception):
     """One attempt that brought no reply. `message` is one sentence for a person and holds no secret.
 
     `status` is the HTTP status where there was one (also one that came inside a body or a stream). `retry_after_s` is
-    the provider's hint. `billed` says that the provider may charge for the attempt.
+    the provider's hint. `billed` says that the provider may charge for the attempt. `reason` says more of a status, and
+    `should_retry` is the provider's own word on that (`x-should-retry`). `exchange` is set by the adapter.
     """
 
     def __init__(
@@ -112,6 +178,8 @@ class Fault(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         billed: bool = False,
+        reason: Reason | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -119,20 +187,28 @@ class Fault(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
         self.billed = billed
+        self.reason = reason
+        self.should_retry = should_retry
+        self.exchange = Exchange()
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret."""
+    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret.
+
+    `local`: it may stand in a private network; else only on the open internet, or on this machine.
+    """
 
     provider: str
     base_url: str = ""
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    local: bool = False
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 60.0
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
+    dialect: Dialect = PLAIN
 
 
 OnText = Callable[[str], None]
@@ -142,7 +218,8 @@ class Adapter(Protocol):
     """How one provider is spoken to."""
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
-        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes.
+        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes;
+        of several answers those of the first, whatever becomes of it.
 
         Raises `Fault`, and nothing else but cancellation. What was handed to `on_text` before a fault is not an answer.
         """

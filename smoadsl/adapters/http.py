@@ -3,14 +3,16 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind, Reply
 from smoadsl.adapters.http_answer import Answer
-from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault, words_of_error
+from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
+from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,11 +41,16 @@ class Client:
         try:
             async with total:
                 response = await self._send(session, url, payload)
+                answer = Answer(connection, response)
                 try:
                     await self._check(response)
-                    return await read(Answer(connection, response))
+                    result = await read(answer)
+                except Fault as fault:
+                    fault.exchange = _exchange(answer, response)
+                    raise
                 finally:
                     response.close()  # does nothing to a connection whose answer was read to its end
+                return replace(result, exchange=_exchange(answer, response)) if isinstance(result, Reply) else result
         except TimeoutError:
             if not total.expired():
                 raise
@@ -58,7 +65,7 @@ class Client:
     def _opened(self) -> "aiohttp.ClientSession":
         if self._session is None:
             headers = checked_headers(self._connection.provider, self._headers)
-            self._session = _session(headers, self._connection.connect_timeout_s, self._connection.first_byte_timeout_s)
+            self._session = _session(headers, self._connection)
         return self._session
 
     async def _send(self, session: "aiohttp.ClientSession", url: str, payload: bytes) -> "aiohttp.ClientResponse":
@@ -70,6 +77,8 @@ class Client:
                     payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)
                 )  # aiohttp warns of large bytes
                 return await session.post(url, data=data, allow_redirects=False, trace_request_ctx=silence)
+        except Fault:
+            raise  # the resolver's
         except Exception as error:
             if silence.expired():
                 name, waited = self._connection.provider, self._connection.first_byte_timeout_s
@@ -89,29 +98,30 @@ class Client:
             message = f"{name} answered without content (status {status})"
             raise Fault(FaultKind.EMPTY, message, status=status, billed=True)
         else:
-            words = await _error_words(response)
-            raise status_fault(self._connection, status, words, response.headers, billed=False)
+            raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
-def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) -> "aiohttp.ClientSession":
+def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.ClientSession":
     import aiohttp
+
+    from smoadsl.adapters.resolve import Resolver
 
     async def on_connected(_session: object, context: Any, _params: object) -> None:
         silence: asyncio.Timeout = context.trace_request_ctx
-        silence.reschedule(asyncio.get_running_loop().time() + first_byte_s)
+        silence.reschedule(asyncio.get_running_loop().time() + connection.first_byte_timeout_s)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(on_connected)
     return aiohttp.ClientSession(
         # Our own limits are the only queue: time spent in aiohttp's pool would count as the provider's silence.
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, resolver=Resolver(connection)),
         headers={
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole
             "User-Agent": "smoadsl",
             **headers,
         },
-        timeout=aiohttp.ClientTimeout(total=None, connect=connect_s),
+        timeout=aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
@@ -119,8 +129,12 @@ def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) 
     )
 
 
-async def _error_words(response: "aiohttp.ClientResponse") -> str:
-    """What an error's body says, if it can be had soon: the status counts, so nothing here may fail."""
+def _exchange(answer: Answer, response: "aiohttp.ClientResponse") -> Exchange:
+    return Exchange(answer.received_bytes, allowances_of(response.headers))
+
+
+async def _error_body(response: "aiohttp.ClientResponse") -> JSON:
+    """What came with an error, if it can be had soon: the status counts, so nothing here may fail."""
     body = bytearray()
     try:
         async with asyncio.timeout(_ERROR_BODY_S):
@@ -128,9 +142,9 @@ async def _error_words(response: "aiohttp.ClientResponse") -> str:
                 body += chunk
         if response.content_type == "text/plain":
             return body.decode(errors="replace")
-        return words_of_error(orjson.loads(body))
+        return orjson.loads(body)
     except Exception:
-        return ""
+        return None
 
 
 def encoded(connection: Connection, body: JSON) -> bytes:

@@ -29,6 +29,11 @@ class Answer:
         return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
+    def received_bytes(self) -> int:
+        """How much of the body has come so far."""
+        return self._size
+
+    @property
     def _has_known_end(self) -> bool:
         """False when only the closed connection says that the body is over: then a cut looks like an end."""
         return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers

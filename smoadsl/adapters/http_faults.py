@@ -1,4 +1,4 @@
-"""HTTP faults, to turn a bad status or a library's exception into one fault of the right kind, without secrets."""
+"""HTTP faults, to turn a bad status, an error in a body or a library's exception into one fault, without secrets."""
 
 import errno
 import os
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from smoadsl.adapters.address import origin
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.limits import allowances_of
+from smoadsl.adapters.reasons import reason_of, retry_delay_s
 from smoadsl.adapters.words import one_line, redacted
 
 if TYPE_CHECKING:
@@ -36,10 +38,30 @@ _MEANINGS = {
     529: "is overloaded",
 }
 
+# An error that comes inside a good status has at most a word for a status: this is the status it stands for.
+_WORD_STATUS = {
+    "invalid_request_error": 400, "context_length_exceeded": 400, "content_policy_violation": 400,
+    "invalid_argument": 400, "failed_precondition": 400, "authentication_error": 401, "invalid_api_key": 401,
+    "unauthenticated": 401, "billing_error": 402, "permission_error": 403, "permission_denied": 403,
+    "not_found_error": 404, "model_not_found": 404, "not_found": 404, "rate_limit_error": 429,
+    "rate_limit_exceeded": 429, "insufficient_quota": 429, "resource_exhausted": 429, "api_error": 500,
+    "unavailable": 503, "timeout_error": 504, "deadline_exceeded": 504, "overloaded_error": 529, "overloaded": 529,
+}  # fmt: skip
+_UNNAMED_STATUS = 500
 
-def status_fault(connection: Connection, status: int, words: str, headers: Mapping[str, str], billed: bool) -> Fault:
-    """The fault for an error status, be it the response's own or one found inside its body."""
-    name = connection.provider
+
+def status_fault(connection: Connection, status: int, body: JSON, headers: Mapping[str, str]) -> Fault:
+    """The fault for an error status. `body` is what came with it: JSON or text."""
+    return _fault(connection, status, body, headers, billed=False)
+
+
+def inner_fault(connection: Connection, body: JSON, billed: bool) -> Fault:
+    """The fault for an error inside a body or a stream whose status was good."""
+    return _fault(connection, _inner_status(body), body, {}, billed)
+
+
+def _fault(connection: Connection, status: int, body: JSON, headers: Mapping[str, str], billed: bool) -> Fault:
+    name, words = connection.provider, words_of_error(body)
     if 300 <= status < 400:
         target = origin(headers.get("Location", ""))
         said = f"{name} answered with a redirect to {target} (status {status}), which is not followed"
@@ -51,12 +73,34 @@ def status_fault(connection: Connection, status: int, words: str, headers: Mappi
         said = f"{name} {_MEANINGS.get(status, 'answered with an error')} (status {status})"
     shown = one_line(redacted(words, connection))
     message = f"{said}: {shown}" if shown else said
-    return Fault(FaultKind.STATUS, message, status=status, retry_after_s=retry_after_s(headers), billed=billed)
+    return Fault(
+        FaultKind.STATUS,
+        message,
+        status=status,
+        retry_after_s=_first(retry_after_s(headers), _exhausted_s(status, headers), retry_delay_s(body, words)),
+        billed=billed,
+        reason=reason_of(status, body, words),
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower()),
+    )
+
+
+def _exhausted_s(status: int, headers: Mapping[str, str]) -> float | None:
+    """When the limit that a 429 is about will be there again; None where no header says that one is used up."""
+    if status != 429:
+        return None
+    used_up = [a.reset_s for a in allowances_of(headers) if a.remaining == 0 and a.reset_s is not None]
+    return max(used_up, default=None)
+
+
+def _first(*hints: float | None) -> float | None:
+    return next((hint for hint in hints if hint is not None), None)
 
 
 def words_of_error(body: JSON) -> str:
-    """The sentence for people in an error's JSON, which each provider puts somewhere else."""
+    """The sentence for people in an error, which each provider puts somewhere else."""
     match body:
+        case str():
+            return body
         case {"error": {"message": str(words)}} | {"error": str(words)} | {"message": str(words)}:
             return words
         case {"detail": str(words)} | {"error": {"code": str(words)}} | {"error": {"type": str(words)}}:
@@ -64,6 +108,20 @@ def words_of_error(body: JSON) -> str:
         case [first, *_]:
             return words_of_error(first)
     return ""
+
+
+def _inner_status(body: JSON) -> int:
+    """The status that an error inside a body stands for."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return _UNNAMED_STATUS
+    for word in (error.get("code"), error.get("status"), error.get("type")):
+        number = int(word) if isinstance(word, str) and word.isascii() and word.isdecimal() and len(word) == 3 else word
+        if type(number) is int and 300 <= number <= 999:
+            return number
+        if isinstance(word, str) and word.lower() in _WORD_STATUS:
+            return _WORD_STATUS[word.lower()]
+    return _UNNAMED_STATUS
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

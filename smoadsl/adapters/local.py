@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import orjson
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, Request
+from smoadsl.adapters.fitting import check_fits
+from smoadsl.adapters.gather import Gathering
 from smoadsl.adapters.http import encoded
+from smoadsl.adapters.lines import Event
 from smoadsl.adapters.openai import request_body
-from smoadsl.adapters.openai_answer import ChatAnswer
-from smoadsl.adapters.sse import Event
+from smoadsl.adapters.openai_answer import CHAT
 from smoadsl.adapters.weights import weights_of
 from smoadsl.adapters.words import one_line
 
@@ -46,15 +48,18 @@ class Local:
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Make exactly one attempt. Cancelled, it returns at once, and the model stops within a batch of tokens."""
-        chat = ChatAnswer(self._connection, request)
+        check_fits("local", self._connection, request)
+        chat = Gathering(self._connection, request, CHAT, on_text)
         # Each slot reads its prompt afresh: what an earlier call left there would change the last bits of the numbers.
         options = {"seed": _SEED, "cache_prompt": False, "return_progress": True}
-        body = encoded(self._connection, {**options, **request_body(request, stream=True)})
+        body = encoded(
+            self._connection, {**options, **request_body(request, stream=True, dialect=self._connection.dialect)}
+        )
         runtime = await self._runtime(request.model)
         total = asyncio.timeout(None)
         try:
             async with total:
-                await self._generate(runtime, body, chat, on_text or _ignore, total)
+                await self._generate(runtime, body, chat, total)
         except TimeoutError:
             if not total.expired():
                 raise
@@ -89,9 +94,7 @@ class Local:
                 del self._loading[model]  # so that the next call tries again
             raise
 
-    async def _generate(
-        self, runtime: _Runtime, body: bytes, chat: ChatAnswer, on_text: OnText, total: asyncio.Timeout
-    ) -> None:
+    async def _generate(self, runtime: _Runtime, body: bytes, chat: Gathering, total: asyncio.Timeout) -> None:
         """Run the model in a thread, and take its events here, on the loop's own."""
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -114,7 +117,7 @@ class Local:
                 if event is _STARTED:  # only now, as waiting for a free slot is nobody's fault
                     total.reschedule(loop.time() + self._connection.total_timeout_s)
                 else:
-                    _take(event, chat, on_text)
+                    _take(event, chat)
         finally:
             left.set()
             job.cancel()
@@ -126,13 +129,13 @@ class Local:
             raise Fault(FaultKind.STATUS, message, status=400)
 
 
-def _take(event: bytes, chat: ChatAnswer, on_text: OnText) -> None:
+def _take(event: bytes, chat: Gathering) -> None:
     if event.startswith(b'{"error"'):
         match orjson.loads(event):
             case {"error": {"type": "exceed_context_size_error", "n_prompt_tokens": count, "n_ctx": room}}:
                 message = f"the prompt is {count} tokens long, and the embedded model can hold {room}"
                 raise Fault(FaultKind.STATUS, message, status=400)
-    chat.take_event(Event("", event.decode(errors="replace")), on_text)
+    chat.take_event(Event("", event.decode(errors="replace")))
 
 
 def _load(model: str) -> _Runtime:
@@ -189,7 +192,3 @@ def _look_at(loading: "asyncio.Task[_Runtime]") -> None:
     """A loading that fails after all who waited for it have left fails in silence."""
     if not loading.cancelled():
         loading.exception()
-
-
-def _ignore(_text: str) -> None:
-    """For who waits for the whole answer."""

@@ -1,21 +1,19 @@
 """OpenAI, to speak chat completions with any endpoint that follows it."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind, OnText, Reply, Request
+import orjson
+
+from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Request
+from smoadsl.adapters.dialect import Dialect
+from smoadsl.adapters.fitting import check_fits
 from smoadsl.adapters.http import Client
-from smoadsl.adapters.http_answer import Answer
-from smoadsl.adapters.openai_answer import ChatAnswer
-from smoadsl.adapters.sse import Decoder
+from smoadsl.adapters.openai_answer import CHAT
+from smoadsl.adapters.reading import read_reply
 
 PATH = "/chat/completions"
-
-# After the finish reason only the usage and [DONE] may follow: worth a moment, never worth the answer.
-_USAGE_GRACE_S = 0.5
-_CLOSE_GRACE_S = 0.05  # lets the body end in good order, so that the connection can serve again
 
 
 class OpenAI:
@@ -28,57 +26,16 @@ class OpenAI:
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Make exactly one attempt, streamed if `on_text` wants the pieces."""
-        body = request_body(request, stream=on_text is not None)
-        return await self._client.post(PATH, body, partial(self._read, request, on_text))
+        check_fits("openai", self._connection, request)
+        body = request_body(request, on_text is not None, self._connection.dialect)
+        read = partial(read_reply, self._connection, request, CHAT, on_text)
+        return await self._client.post(PATH, body, read)
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _read(self, request: Request, on_text: OnText | None, answer: Answer) -> Reply:
-        chat = ChatAnswer(self._connection, request)
-        if on_text is not None and answer.content_type not in ("application/json", "text/html"):
-            await self._read_stream(chat, answer, on_text)
-        else:
-            chat.take_whole(await answer.json())
-        reply = chat.reply()
-        if on_text is not None and not chat.streamed:  # asked for a stream, it answered in one piece
-            on_text(reply.text)
-        return reply
 
-    async def _read_stream(self, chat: ChatAnswer, answer: Answer, on_text: OnText) -> None:
-        """Take events until the stream is over, or until nothing that matters can follow."""
-        decoder = Decoder(self._connection.provider)
-        loop = asyncio.get_running_loop()
-        grace = asyncio.timeout(None)
-        try:
-            async with grace:
-                while chunk := await answer.chunk():
-                    for event in decoder.feed(chunk):
-                        if chat.take_event(event, on_text):
-                            answer.progress()
-                    if chat.done:
-                        grace.reschedule(loop.time() + _CLOSE_GRACE_S)
-                    elif chat.finished and grace.when() is None:
-                        grace.reschedule(loop.time() + _USAGE_GRACE_S)
-        except TimeoutError:
-            if not grace.expired():
-                raise
-        except Fault as fault:
-            if not chat.finished and fault.kind is FaultKind.TRUNCATED:
-                _take_rest(chat, decoder, on_text)
-            if not chat.finished:
-                raise
-        else:
-            _take_rest(chat, decoder, on_text)
-
-
-def _take_rest(chat: ChatAnswer, decoder: Decoder, on_text: OnText) -> None:
-    """An event that was cut off may still be whole enough to say that the answer is."""
-    for event in decoder.end():
-        chat.take_event(event, on_text)
-
-
-def request_body(request: Request, stream: bool) -> dict[str, JSON]:
+def request_body(request: Request, stream: bool, dialect: Dialect) -> dict[str, JSON]:
     """The request as chat completions spell it. What is not set is not sent."""
     sampling = request.sampling
     optional: dict[str, Any] = {
@@ -89,21 +46,35 @@ def request_body(request: Request, stream: bool) -> dict[str, JSON]:
         "frequency_penalty": sampling.frequency_penalty,
         "presence_penalty": sampling.presence_penalty,
         "stop": list(sampling.stop) or None,
-        "seed": sampling.seed,
+        dialect.seed: sampling.seed,
         "reasoning_effort": sampling.reasoning,
-        "response_format": None if request.schema is None else _response_format(request.schema),
+        "n": request.n if request.n > 1 else None,
+        "response_format": None if request.schema is None else _response_format(request.schema, dialect),
     }
     return {
         "model": request.model,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-        "max_tokens": sampling.max_tokens,
+        "messages": [{"role": message.role, "content": message.content} for message in _messages(request, dialect)],
+        dialect.most_tokens: sampling.max_tokens,
         **{name: value for name, value in optional.items() if value is not None},
         **sampling.extra,
         # Last even after `extra`: how the answer comes is what this adapter goes by when it reads it.
         "stream": stream,
-        **({"stream_options": {"include_usage": True}} if stream else {}),
+        **({"stream_options": {"include_usage": True}} if stream and dialect.stream_usage else {}),
     }
 
 
-def _response_format(schema: Mapping[str, JSON]) -> JSON:
+def _messages(request: Request, dialect: Dialect) -> tuple[Message, ...]:
+    """The messages, and the schema in words where the endpoint is not held to it otherwise."""
+    if request.schema is None or dialect.schema == "json_schema":
+        return request.messages
+    schema = orjson.dumps(request.schema).decode()
+    told = f"Answer with JSON alone, without any words around it. It must fit this JSON schema:\n{schema}"
+    return (*request.messages, Message("user", told))
+
+
+def _response_format(schema: Mapping[str, JSON], dialect: Dialect) -> JSON:
+    if dialect.schema == "words":
+        return None
+    if dialect.schema == "json_object":
+        return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}

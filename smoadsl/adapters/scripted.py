@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from smoadsl.adapters.base import Fault, OnText, Reply, Request
-from smoadsl.adapters.usage import usage_of
+from smoadsl.adapters.usage import Counts, usage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Scripted:
         if inspect.isawaitable(answer):
             answer = await answer
         if isinstance(answer, str):
-            answer = Reply(answer, "stop", usage_of(request, answer, None, None), request.model)
+            answer = Reply(answer, "stop", usage_of(request, answer, Counts()), request.model)
         match answer:
             case Reply(text=text):
                 self._stream(text, on_text)

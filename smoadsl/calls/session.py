@@ -7,6 +7,7 @@ from types import TracebackType
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Request
+from smoadsl.builtins.providers import dialect_of
 from smoadsl.calls.pace import Pace
 from smoadsl.calls.route import Env, Provider
 
@@ -49,8 +50,10 @@ class Session:
                 provider.base_url,
                 key,
                 headers,
+                provider.local,
                 first_byte_timeout_s=provider.timeout_s,
                 total_timeout_s=provider.timeout_s,
+                dialect=dialect_of(provider.adapter, provider.base_url),
             )
             adapter = self._opener(provider.adapter, connection)
             self._stack.push_async_callback(adapter.aclose)

@@ -219,7 +219,7 @@ def test_only_known_names_open_an_adapter() -> None:
     for name in ADAPTERS:
         adapter = open_adapter(name, ACME)
         asyncio.run(adapter.aclose())
-    with pytest.raises(Fault, match="no adapter is called 'opneai': there are openai, local") as caught:
+    with pytest.raises(Fault, match="no adapter is called 'opneai': there are openai, anthropic, ") as caught:
         open_adapter("opneai", ACME)
     assert caught.value.kind is FaultKind.LOCAL
     keeps_the_key(caught.value)

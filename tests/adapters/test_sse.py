@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoadsl.adapters import sse
+from smoadsl.adapters import lines, sse
 from smoadsl.adapters.base import Fault, FaultKind
-from smoadsl.adapters.sse import Decoder, Event
+from smoadsl.adapters.lines import Event
+from smoadsl.adapters.sse import Decoder
 
 RECORDED = (
     b"\xef\xbb\xbf: a comment\r\n"
@@ -104,7 +105,7 @@ def test_half_a_character_at_the_end_is_a_cut_and_no_fault() -> None:
 
 
 def test_a_line_has_a_limit() -> None:
-    full = b"data: " + b"x" * (sse.LINE_LIMIT - 6)
+    full = b"data: " + b"x" * (lines.LINE_LIMIT - 6)
     assert len(decoded(full + b"\n\n")) == 1
     for chunks in ([full + b"x"], [full, b"x"]):
         with pytest.raises(Fault, match="a line of more than 1048576 bytes"):
@@ -112,7 +113,7 @@ def test_a_line_has_a_limit() -> None:
 
 
 def test_an_event_has_a_limit() -> None:
-    line = b"data: " + b"x" * (sse.LINE_LIMIT - 7) + b"\n"
+    line = b"data: " + b"x" * (lines.LINE_LIMIT - 7) + b"\n"
     with pytest.raises(Fault, match="an event of more than"):
         decoded(*[line] * 9)
     assert len(decoded(*[line + b"\n"] * 9)) == 9

@@ -1,0 +1,76 @@
+"""Reading, to read the answer to one request, whole or as a stream that is over in good order."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, Request
+from smoadsl.adapters.gather import Gathering, Wire
+from smoadsl.adapters.http_answer import Answer
+from smoadsl.adapters.lines import Event
+from smoadsl.adapters.sse import Decoder
+
+# After the word for the end only the usage and the last marker may follow: worth a moment, never worth the answer.
+_USAGE_GRACE_S = 0.5
+_CLOSE_GRACE_S = 0.05  # lets the body end in good order, so that the connection can serve again
+
+
+class Decodes(Protocol):
+    """What turns the bytes of a stream into its events."""
+
+    def feed(self, chunk: bytes) -> Iterator[Event]: ...
+
+    def end(self) -> Iterator[Event]: ...
+
+
+async def read_reply(
+    connection: Connection,
+    request: Request,
+    wire: Wire,
+    on_text: OnText | None,
+    answer: Answer,
+    decoder: Callable[[str], Decodes] = Decoder,
+) -> Reply:
+    """The reply that an answer holds, or the fault that stands in its place."""
+    so_far = Gathering(connection, request, wire, on_text)
+    if on_text is not None and answer.content_type not in ("application/json", "text/html"):
+        await _read_stream(so_far, answer, decoder(connection.provider))
+    else:
+        so_far.take_whole(await answer.json())
+    reply = so_far.reply()
+    if on_text is not None and not so_far.streamed:  # asked for a stream, it answered in one piece
+        on_text(reply.text)
+    return reply
+
+
+async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> None:
+    """Take events until the stream is over, or until nothing that matters can follow."""
+    loop = asyncio.get_running_loop()
+    grace = asyncio.timeout(None)
+    try:
+        async with grace:
+            while chunk := await answer.chunk():
+                for event in decoder.feed(chunk):
+                    if so_far.take_event(event):
+                        answer.progress()
+                if so_far.done:
+                    grace.reschedule(loop.time() + _CLOSE_GRACE_S)
+                elif so_far.settled and grace.when() is None:
+                    grace.reschedule(loop.time() + _USAGE_GRACE_S)
+    except TimeoutError:
+        if not grace.expired():
+            raise
+    except Fault as fault:
+        cut = fault.kind is FaultKind.TRUNCATED
+        if cut and not so_far.finished:
+            _take_rest(so_far, decoder)
+        if not so_far.finished or (cut and not so_far.settled):
+            raise
+    else:
+        _take_rest(so_far, decoder)
+
+
+def _take_rest(so_far: Gathering, decoder: Decodes) -> None:
+    """An event that was cut off may still be whole enough to say that the answer is."""
+    for event in decoder.end():
+        so_far.take_event(event)
