@@ -1,7 +1,7 @@
 """Optimize, to make a plan cheaper without changing what its answers mean: small passes, each accountable."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from smoadsl.plan.plan import Agent, Call, Decision, Layer, ModelJudge, Pipeline, Plan, moderators
 
@@ -9,28 +9,34 @@ Rewrite = Callable[[Layer, Mapping[str, str]], tuple[Layer, tuple[Decision, ...]
 
 
 def optimize(plan: Plan, without: Collection[str] = ()) -> Plan:
-    """The plan after each pass has seen every layer, those of pipelines that are agents included."""
+    """The plan after each pass has seen every layer, those of pipelines that are agents included, but for the passes
+    that are to be left out."""
     decisions: list[Decision] = []
-    pipeline = _pipeline(plan.pipeline, plan.templates, decisions)
+    passes = [rewrite for name, rewrite in PASSES.items() if name not in without]
+    pipeline = _pipeline(plan.pipeline, passes, plan.templates, decisions)
     unique = tuple(dict.fromkeys(decisions))  # a pipeline may be an agent in several places
     return plan.model_copy(update={"pipeline": pipeline, "decisions": unique})
 
 
-def _pipeline(pipeline: Pipeline, templates: Mapping[str, str], decisions: list[Decision]) -> Pipeline:
+def _pipeline(
+    pipeline: Pipeline, passes: Sequence[Rewrite], templates: Mapping[str, str], decisions: list[Decision]
+) -> Pipeline:
     layers = []
     for layer in pipeline.layers:
-        layer = layer.model_copy(update={"agents": tuple(_agent(a, templates, decisions) for a in layer.agents)})
-        for rewrite in PASSES:
+        layer = layer.model_copy(
+            update={"agents": tuple(_agent(a, passes, templates, decisions) for a in layer.agents)}
+        )
+        for rewrite in passes:
             layer, made = rewrite(layer, templates)
             decisions += made
         layers.append(layer)
     return pipeline.model_copy(update={"layers": tuple(layers)})
 
 
-def _agent(agent: Agent, templates: Mapping[str, str], decisions: list[Decision]) -> Agent:
+def _agent(agent: Agent, passes: Sequence[Rewrite], templates: Mapping[str, str], decisions: list[Decision]) -> Agent:
     match agent.does:
         case Pipeline():
-            return agent.model_copy(update={"does": _pipeline(agent.does, templates, decisions)})
+            return agent.model_copy(update={"does": _pipeline(agent.does, passes, templates, decisions)})
         case Call():
             return agent
 
@@ -51,4 +57,4 @@ def fuse_judge_and_moderator(layer: Layer, templates: Mapping[str, str]) -> tupl
     return fused, (Decision(pass_name="fuse", message=message, origin=judge.origin),)
 
 
-PASSES: tuple[Rewrite, ...] = (fuse_judge_and_moderator,)
+PASSES: Mapping[str, Rewrite] = {"fuse": fuse_judge_and_moderator}  # in the order in which they are made
