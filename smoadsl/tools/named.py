@@ -8,7 +8,7 @@ from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.language.load import Reader
 from smoadsl.language.lock import Entry, entries_in
-from smoadsl.plan.compile import compile
+from smoadsl.plan.compile import Options, compile
 from smoadsl.plan.diff import Reviewed
 from smoadsl.tools.options import file_and_pipeline
 from smoadsl.tools.reader import DiskReader, read_source, root_of
@@ -37,7 +37,7 @@ def named(argument: str) -> Named:
     return Named(revision, path, pipeline)
 
 
-def compiled(what: Named, given: Given) -> Outcome[Reviewed]:
+def compiled(what: Named, given: Given, options: Options | None = None) -> Outcome[Reviewed]:
     """The plan of what is named, with the lock entries that it rests on, and all that is to be said about it.
 
     Raises `OSError` where a file can not be read, `RevisionError` where one can not be at its revision.
@@ -51,7 +51,7 @@ def compiled(what: Named, given: Given) -> Outcome[Reviewed]:
     if read.value is None:
         return Outcome(None, read.diagnostics)
     listening = _Listening(reader)
-    made = compile(read.value, what.pipeline, given, listening)
+    made = compile(read.value, what.pipeline, given, listening, options)
     if made.value is None:
         return Outcome(None, made.diagnostics)
     return Outcome(Reviewed(file=what.shown, plan=made.value, locked=listening.locked), made.diagnostics)
