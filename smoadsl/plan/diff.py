@@ -1,6 +1,7 @@
 """Diff, to say what became of one plan in another: its shape, its models, its words, and what it can take."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from difflib import unified_diff
 from typing import Literal
 
@@ -33,9 +34,9 @@ class TextChange(Frozen):
 class Three(Frozen):
     """One of a plan's figures: at `least`, in `full`, and at `worst`."""
 
-    least: float
-    full: float
-    worst: float
+    least: int | float
+    full: int | float
+    worst: int | float
 
 
 class Rise(Frozen):
@@ -167,7 +168,10 @@ def _figure(name: Figure, before: Plan, after: Plan) -> FigureChange:
 
 def _three(name: Figure, plan: Plan) -> Three | None:
     of = getattr(plan.bounds, name) if plan.bounds else None
-    return Three(least=float(of.least), full=float(of.full), worst=float(of.worst)) if of is not None else None
+    if of is None:
+        return None
+    least, full, worst = (float(one) if isinstance(one, Decimal) else one for one in (of.least, of.full, of.worst))
+    return Three(least=least, full=full, worst=worst)
 
 
 def _percent(old: float, new: float) -> float | None:

@@ -20,6 +20,7 @@ _NAMES: dict[Figure, str] = {
     "critical_path": "critical path",
 }
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_MOST_NAMES = 5
 _MOST_VALUE = 200  # characters of a value that stands in a line
 
 
@@ -47,9 +48,15 @@ def _cost(difference: Difference, quoted: Callable[[str], str]) -> Iterator[str]
 
 def _unpriced(difference: Difference, quoted: Callable[[str], str]) -> str:
     """Of whose prices the cost can not be told, or could not be before."""
-    names = ", ".join(quoted(name) for name in difference.after.unpriced or difference.before.unpriced)
+    names = some(difference.after.unpriced or difference.before.unpriced, quoted)
     when = " before" if difference.before.unpriced and not difference.after.unpriced else ""
     return f"{when} (no price for {names})" if names else when
+
+
+def some(names: Sequence[str], quoted: Callable[[str], str] = one_line) -> str:
+    """The first of the names, and how many there are more."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(quoted(name) for name in names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _rise(name: str, figure: FigureChange) -> str:
@@ -82,7 +89,7 @@ def _from_to(figure: FigureChange, which: str) -> str:
     return " → ".join("not known" if one is None else amount(figure.name, one, digits) for one in (before, after))
 
 
-def amount(name: str, value: float, digits: int = 2) -> str:
+def amount(name: Figure, value: float, digits: int = 2) -> str:
     """A figure with its unit: `$0.21`, `17`, `12.5 s`. Of dollars under one, so many digits that count."""
     if name == "seconds":
         return f"{value:,.1f} s"

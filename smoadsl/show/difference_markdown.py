@@ -1,6 +1,6 @@
 """Difference Markdown, to make the comment on a pull request that says at a glance what it does to a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from smoadsl.plan.diff import Difference, Figure, TextChange
 from smoadsl.plan.diff_notes import Change
@@ -10,9 +10,9 @@ from smoadsl.show.difference import figure_rows, lines_of, only_in, verdict
 MOST_CHARACTERS = 60_000  # GitHub takes a comment of 65,536
 _AT_A_GLANCE: tuple[Figure, ...] = ("calls", "usd", "tokens", "critical_path", "seconds")
 _MOST_ROWS = 12  # at a glance; the rest is folded away
-_MOST_ROWS_IN_ALL = 200
-_MOST_LINES = 400  # of one text's difference
-_MOST_LINE = 500  # characters
+_MOST_ROWS_IN_ALL = 100
+_MOST_BLOCK = 10_000  # characters of one text's difference
+_MOST_LINE = 500
 
 
 def difference_markdown(difference: Difference, over: Sequence[str] = ()) -> str:
@@ -31,12 +31,19 @@ def difference_markdown(difference: Difference, over: Sequence[str] = ()) -> str
     if not difference.is_none:
         figures = list(figure_rows(difference, _AT_A_GLANCE))
         parts.append(markdown.table(["", "least", "full", "worst"], figures, "lrrr"))
-    folded = [markdown.details(f"{len(rows) - _MOST_ROWS} more", _changes(rows[_MOST_ROWS:]))] * (
-        len(rows) > _MOST_ROWS
-    )
-    folded += [_text(text) for text in difference.texts]
-    folded += _decisions(difference)
-    return _within("\n\n".join(parts), folded)
+    return _within("\n\n".join(parts), _folded(difference, rows[_MOST_ROWS:]))
+
+
+def _folded(difference: Difference, more: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """What is there for who wants to know more."""
+    if more:
+        yield markdown.details(f"{len(more)} more", _changes(more))
+    for text in difference.texts[:_MOST_ROWS_IN_ALL]:
+        yield _text(text)
+    decided = [("-", made) for made in difference.decisions_gone] + [("+", made) for made in difference.decisions_new]
+    if decided:
+        lines = [f"{sign} {made.pass_name}: {made.message}" for sign, made in decided]
+        yield markdown.details("What the compiler decides otherwise", markdown.block(_cut(lines), "diff"))
 
 
 def _row(change: Change) -> tuple[str, str, str]:
@@ -54,25 +61,32 @@ def _changes(rows: Sequence[tuple[str, str, str]]) -> str:
 
 
 def _text(text: TextChange) -> str:
-    lines = [line[:_MOST_LINE] for line in text.lines[:_MOST_LINES]]
-    more = len(text.lines) - len(lines)
-    lines += [f"… and {more:,} more lines"] * bool(more)
-    return markdown.details(f"{markdown.html_code(text.what)} {lines_of(text)}", markdown.block(lines, "diff"))
+    return markdown.details(
+        f"{markdown.html_code(text.what)} {lines_of(text)}", markdown.block(_cut(text.lines), "diff")
+    )
 
 
-def _decisions(difference: Difference) -> list[str]:
-    decided = [("-", made) for made in difference.decisions_gone] + [("+", made) for made in difference.decisions_new]
-    lines = [f"{sign} {made.pass_name}: {made.message}" for sign, made in decided[:_MOST_LINES]]
-    return [markdown.details("What the compiler decides otherwise", markdown.block(lines, "diff"))] if lines else []
+def _cut(lines: Sequence[str]) -> list[str]:
+    """As many of the lines as there is room for in one block."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += min(len(line), _MOST_LINE)
+        if size > _MOST_BLOCK:
+            return [*kept, f"… and {len(lines) - len(kept):,} more lines"]
+        kept.append(line[:_MOST_LINE])
+    return kept
 
 
-def _within(head: str, folded: Sequence[str]) -> str:
-    """The head, and what of the rest there is room for."""
-    kept, size = [head], len(head)
+def _within(head: str, folded: Iterable[str]) -> str:
+    """The head, and what comes after it as far as there is room."""
+    kept, size, left = [head], len(head), 0
     for part in folded:
+        if size + len(part) + 2 > MOST_CHARACTERS:
+            left += 1
+            continue
+        kept.append(part)
         size += len(part) + 2
-        if size <= MOST_CHARACTERS:
-            kept.append(part)
-    left = len(folded) + 1 - len(kept)
-    kept += [f"{left} more not shown here: the whole comment would be too long."] * bool(left)
+    if left:
+        kept.append(f"{left} more would not fit into a comment: `smoadsl plan --against` shows all.")
     return "\n\n".join(kept) + "\n"

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from smoadsl.plan.diff import Figure
 from smoadsl.plan.plan import Plan
-from smoadsl.show.difference import amount
+from smoadsl.show.difference import amount, some
 from smoadsl.show.safe import one_line
 
 
@@ -18,8 +19,8 @@ class Gates:
     tokens: int | None = None
 
 
-def passed(plan: Plan, gates: Gates, quoted: Callable[[str], str] = one_line) -> Iterator[str]:
-    """A sentence for each limit that the plan may pass: by how much, and how to mend it. `quoted` writes what a file
+def exceeded(plan: Plan, gates: Gates, quoted: Callable[[str], str] = one_line) -> Iterator[str]:
+    """A sentence for each limit that a run may exceed: by how much, and how to mend it. `quoted` writes what a file
     says."""
     bounds = plan.bounds
     assert bounds is not None
@@ -30,20 +31,19 @@ def passed(plan: Plan, gates: Gates, quoted: Callable[[str], str] = one_line) ->
     if gates.usd is None:
         return
     if bounds.usd is None:
-        names = ", ".join(quoted(name) for name in bounds.unpriced)
         yield (
-            f"cost not known, so it can not be held to --max-usd {gates.usd}: there is no price for {names}; "
-            "give each model `price = { input = $0.90, output = $0.90 }`, in dollars per million tokens"
+            f"cost not known, so that it can not be held to --max-usd {gates.usd}: there is no price for "
+            f"{some(bounds.unpriced, quoted)}. `price = {{ input = $0.90, output = $0.90 }}` in a model's block, "
+            "in dollars per million tokens, says it"
         )
     elif bounds.usd.worst > gates.usd:
-        yield _over("usd", float(bounds.usd.worst), float(gates.usd), plan.pipeline.name)
+        yield _over("usd", float(bounds.usd.worst), gates.usd, plan.pipeline.name)
 
 
-def _over(name: str, worst: float, most: float, pipeline: str) -> str:
-    what, limit = ("cost", f"${most:g}") if name == "usd" else (name, f"{most:_.0f}")
-    more = f"{amount(name, worst - most)} more than --max-{name} {limit.removeprefix('$')}"
+def _over(name: Figure, worst: float, most: Decimal | int, pipeline: str) -> str:
+    what, limit = ("cost", f"${most:f}") if name == "usd" else (name, f"{most:_}")
     return (
-        f"{what} {amount(name, worst)} at worst, {more}; "
-        f"`budget {{ {name} = {limit} }}` in pipeline {pipeline} holds every run to it, fewer agents, rounds or tokens "
-        "make the plan smaller"
+        f"{what} {amount(name, worst)} at worst, {amount(name, worst - float(most))} more than --max-{name} "
+        f"{limit.removeprefix('$')}. Fewer agents, rounds or tokens make the plan smaller; "
+        f"`budget {{ {name} = {limit} }}` in pipeline {pipeline} holds every run to the limit"
     )

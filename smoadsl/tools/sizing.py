@@ -46,7 +46,7 @@ def check_names(plan: Plan, options: Options) -> None:
             )
 
 
-class Dollars(click.ParamType):
+class Dollars(click.ParamType[Decimal]):
     """An amount of money, with or without its sign."""
 
     name = "dollars"

@@ -22,7 +22,7 @@ from smoadsl.show.difference_markdown import difference_markdown
 from smoadsl.show.messages import messages_text
 from smoadsl.show.safe import encodable
 from smoadsl.show.steps import plan_text
-from smoadsl.tools.gates import Gates, passed
+from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.messages import TooManyCalls, preview
 from smoadsl.tools.named import Named, compiled, named
 from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics
@@ -36,7 +36,7 @@ Format = Literal["text", "json", "markdown"]
 def _size_options(command: F) -> F:
     """What the plan is made for."""
     command = click.option("--without", multiple=True, metavar="PASS",
-                           help="Leave out something that the compiler would decide, by its name.")(command)  # fmt: skip
+                           help="Leave out a decision of the compiler, by its name.")(command)  # fmt: skip
     command = click.option("--latency", "latencies", multiple=True, metavar="[NAME=]TIME",
                            help="What a call takes, of the model NAME or of all others.")(command)  # fmt: skip
     return click.option("--prompt-tokens", type=click.IntRange(min=1), default=PROMPT_TOKENS, show_default=True,
@@ -50,7 +50,7 @@ def _gate_options(command: F) -> F:
     command = click.option("--max-calls", type=click.IntRange(min=0), metavar="N",
                            help="Exit with 1 if a prompt can take more calls.")(command)  # fmt: skip
     return click.option("--max-usd", type=Dollars(), metavar="USD",
-                        help="Exit with 1 if a prompt can cost more, or nobody knows.")(command)  # fmt: skip
+                        help="Exit with 1 if a prompt can cost more, or if nobody knows.")(command)  # fmt: skip
 
 
 @click.command()
@@ -58,7 +58,7 @@ def _gate_options(command: F) -> F:
 @click.option("--pipeline", metavar="NAME", help="Which pipeline, as :NAME behind the file says it.")
 @click.option("--messages", "prompt", metavar="PROMPT", help="The messages of each call that PROMPT would take.")
 @click.option(
-    "--against", metavar="[REV:]FILE[:NAME]", help="What changed from there: a file, or one at a git revision."
+    "--against", metavar="[REV:]FILE[:NAME]", help="What changed since that file, or that git revision of it."
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]),
               help="Markdown, with --against: a comment for a pull request.")  # fmt: skip
@@ -99,7 +99,7 @@ def command(
         _write(reviewed.plan.model_dump_json(indent=2) + "\n")
     else:
         _print(plan_text(reviewed.plan))
-    over = list(passed(reviewed.plan, gates))
+    over = list(exceeded(reviewed.plan, gates))
     for sentence in over:
         click.echo(f"error: {printable(sentence)}", err=True)
     sys.exit(Exit.PROBLEMS if over else Exit.DONE)
@@ -173,7 +173,7 @@ def _show_difference(before: Reviewed, after: Reviewed, gates: Gates, form: Form
     if form == "json":
         _write(difference.model_dump_json(indent=2) + "\n")
     elif form == "markdown":
-        _write(difference_markdown(difference, list(passed(after.plan, gates, markdown.code))))
+        _write(difference_markdown(difference, list(exceeded(after.plan, gates, markdown.code))))
     else:
         _print(difference_text(difference, colour=sys.stdout.isatty()))
 
