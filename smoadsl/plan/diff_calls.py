@@ -57,6 +57,8 @@ def _differences(pair: Pair, renamed_templates: Mapping[str, str]) -> Iterator[_
 
 
 def _settings(where: str, before: Route, after: Route) -> Iterator[_Said]:
+    if before == after:
+        return
     old, new = _flat(before), _flat(after)
     for name in dict.fromkeys((*old, *new)):
         was, is_ = writing.value(old.get(name)), writing.value(new.get(name))

@@ -3,7 +3,9 @@
 import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from rich.console import Console
+from rich.color import ColorSystem
+from rich.console import Console, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -134,42 +136,40 @@ def only_in(change: Change) -> str:
 
 def difference_text(difference: Difference, colour: bool = False, width: int = WIDTH) -> str:
     """All of it, in lines of at most `width` columns."""
-    console = Console(
-        file=io.StringIO(),
-        width=max(width, 1),
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        legacy_windows=False,
-        highlight=False,
-    )
     before, after = difference.before, difference.after
-    console.print(Text(printable(f"{after.file} (pipeline {after.pipeline}), against {before.file}")))
-    console.print(Text(printable(verdict(difference)), style="bold"))
-    _figures(difference, console)
-    _changes(difference.changes, console)
+    parts: list[RenderableType] = [
+        _cell(f"{after.file} (pipeline {after.pipeline}), against {before.file}"),
+        _cell(verdict(difference), "bold"),
+        *_figures(difference),
+        *_changes(difference.changes),
+    ]
     for text in difference.texts:
-        _text(text, console)
+        parts += [Text(), _cell(f"{text.what}: {lines_of(text)}")]
+        parts += [_cell(f"  {line}", _STYLES.get(line[:1], "")) for line in text.lines]
     decided = [("-", made) for made in difference.decisions_gone] + [("+", made) for made in difference.decisions_new]
-    if decided:
-        console.print(Text("\nthe compiler decided otherwise"))
-    for sign, made in decided:
-        console.print(Text(printable(f"  {sign} {made.pass_name}: {made.message}"), style=_STYLES[sign]))
-    written = console.file
-    assert isinstance(written, io.StringIO)
-    return "".join(f"{line.rstrip()}\n" for line in written.getvalue().split("\n")[:-1])
+    parts += [Text("\nthe compiler decides otherwise")] * bool(decided)
+    parts += [_cell(f"  {sign} {made.pass_name}: {made.message}", _STYLES[sign]) for sign, made in decided]
+    console = Console(file=io.StringIO(), width=max(width, 1), color_system=None, legacy_windows=False)
+    lines = [line for part in parts for line in console.render_lines(part, pad=False)]
+    return "".join("".join(_painted(segment, colour) for segment in line).rstrip() + "\n" for line in lines)
 
 
-def _figures(difference: Difference, console: Console) -> None:
+def _painted(segment: Segment, colour: bool) -> str:
+    style = segment.style
+    return style.render(segment.text, color_system=ColorSystem.STANDARD) if colour and style else segment.text
+
+
+def _figures(difference: Difference) -> Iterator[RenderableType]:
     rows = list(figure_rows(difference))
     if difference.is_none or not rows:
         return
     grid = _grid("", "least", "full", "worst")
     for row in rows:
         grid.add_row(*map(Text, row))
-    console.print(Text(), grid)
+    yield from (Text(), grid)
 
 
-def _changes(changes: Sequence[Change], console: Console) -> None:
+def _changes(changes: Sequence[Change]) -> Iterator[RenderableType]:
     if not changes:
         return
     grid = _grid()
@@ -177,15 +177,8 @@ def _changes(changes: Sequence[Change], console: Console) -> None:
         before, after = value_of(change.before), value_of(change.after)
         said = f"{'renamed: ' * change.renamed}{before or '(none)'} → {after or '(none)'}"
         where = only_in(change)
-        row = (f"  {change.where}", change.what, f"{said} ({where})" if where else said)
-        grid.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(Text("\nwhat changed"), grid)
-
-
-def _text(text: TextChange, console: Console) -> None:
-    console.print(Text(f"\n{printable(text.what)}: {lines_of(text)}"))
-    for line in text.lines:
-        console.print(Text(f"  {printable(line)}", style=_STYLES.get(line[:1], "")))
+        grid.add_row(_cell(f"  {change.where}"), _cell(change.what), _cell(f"{said} ({where})" if where else said))
+    yield from (Text("\nwhat changed"), grid)
 
 
 def _grid(*heads: str) -> Table:
@@ -193,3 +186,8 @@ def _grid(*heads: str) -> Table:
     for column in grid.columns:
         column.overflow = "fold"
     return grid
+
+
+def _cell(text: str, style: str = "") -> Text:
+    """Never markup, and nothing that steers a terminal: names and texts come from files."""
+    return Text(printable(text), style=style)
