@@ -151,7 +151,7 @@ CASES = {
     "a price and a fallback": Case(
         "", "",
         (
-            "model m: price.input None -> $0.5",
+            "model m: price.input None -> $0.50",
             "model m: price.output None -> $1.25",
             "model m: fallback None -> groq/model-a",
             "provider groq: address None -> https://api.groq.com/openai/v1",

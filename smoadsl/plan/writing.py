@@ -10,6 +10,9 @@ from smoadsl.builtins.answers import AnswerForm
 from smoadsl.plan import plan as plans
 
 
+_CENT = Decimal("0.01")
+
+
 def condition(rule: plans.Condition) -> str:
     """`agreement >= 0.9 and not moderator(qwen)`, with the brackets that it needs."""
     match rule:
@@ -102,7 +105,7 @@ def value(setting: Any) -> str | None:
         case bool():
             return str(setting).lower()
         case Decimal():
-            return f"${setting.normalize():f}"
+            return f"${setting.quantize(_CENT) if setting == setting.quantize(_CENT) else setting.normalize():f}"
         case int():
             return f"{setting:_}"
         case float():
