@@ -5,6 +5,7 @@ from typing import assert_never
 
 from smoadsl.builtins.answers import AnswerForm
 from smoadsl.plan import plan as plans
+from smoadsl.plan import writing
 from smoadsl.show.safe import one_line
 
 FEW_WORDS = 50  # characters of a role or of criteria that stand among other things
@@ -43,7 +44,7 @@ def rounds(layer: plans.Layer) -> str:
 
 
 def chosen_by(gate: plans.Activate) -> str:
-    return f"router({gate.router.model})" if gate.router else f"random({_seed(gate)})"
+    return writing.chooser(gate)
 
 
 def quorum(layer: plans.Layer, gate: plans.Quorum) -> str:
@@ -52,15 +53,7 @@ def quorum(layer: plans.Layer, gate: plans.Quorum) -> str:
 
 def judge(judge: plans.Judge) -> str:
     """`qwen`, `score(qwen)`, `vote()`."""
-    match judge.by:
-        case plans.ModelJudge(kind="rank", call=call):
-            return call.model
-        case plans.ModelJudge(kind=kind, call=call):
-            return f"{kind}({call.model})"
-        case plans.FreeJudge(kind=kind):
-            return f"{kind}({_seed(judge.by)})"
-        case _:
-            assert_never(judge.by)
+    return writing.judge(judge.by)
 
 
 def keeps(judge: plans.Judge, agents: int) -> str:
@@ -89,11 +82,7 @@ def template(call: plans.Call) -> str:
 
 def aggregate(end: plans.Aggregate) -> str:
     """`qwen`, `vote()`."""
-    return end.call.model if isinstance(end, plans.ModelAggregate) else f"{end.kind}()"
-
-
-def _seed(drawn: plans.FreeJudge | plans.Activate) -> str:
-    return "" if drawn.seed is None else str(drawn.seed)
+    return writing.aggregate(end)
 
 
 # ---- conditions
@@ -101,28 +90,9 @@ def _seed(drawn: plans.FreeJudge | plans.Activate) -> str:
 
 def rule(stop: plans.Stop) -> str:
     """`stop pipeline when agreement >= 0.9`."""
-    return f"stop {'pipeline ' if stop.whole_pipeline else ''}when {written(stop.condition)}"
+    return writing.stop(stop)
 
 
 def written(condition: plans.Condition) -> str:
     """A condition as the language writes it, with the brackets that it needs."""
-    match condition:
-        case plans.Or(parts=parts):
-            return " or ".join(map(written, parts))
-        case plans.And(parts=parts):
-            return " and ".join(_enclosed(part, plans.Or) for part in parts)
-        case plans.Not(part=part):
-            return f"not {_enclosed(part, (plans.Or, plans.And))}"
-        case plans.Compare(measure=measure, operator=operator, value=value):
-            return f"{measure} {operator} {f'{value:g}s' if measure == 'spent.time' else f'{value:_.10g}'}"
-        case plans.Moderator(call=call):
-            own = "" if call.built_in else f", {call.template}"
-            return f"moderator({call.model}{own})"
-        case plans.Constant(value=value):
-            return str(value).lower()
-        case _:
-            assert_never(condition)
-
-
-def _enclosed(part: plans.Condition, kinds: type | tuple[type, ...]) -> str:
-    return f"({written(part)})" if isinstance(part, kinds) else written(part)
+    return writing.condition(condition)

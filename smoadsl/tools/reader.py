@@ -11,7 +11,7 @@ from smoadsl.language import problems
 from smoadsl.language.load import Refused
 from smoadsl.language.parse import MOST_CHARACTERS
 
-_MOST_BYTES = 4 * MOST_CHARACTERS
+MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 def read_source(path: str | Path) -> Outcome[Source]:
@@ -20,12 +20,19 @@ def read_source(path: str | Path) -> Outcome[Source]:
     A link that a repository holds is not followed out of it: whoever proposes a change to the repository would choose
     what is read, and shown, of the machine that checks it.
     """
-    name = str(path)
     _stay_in_repository(path)
     raw = _bytes(Path(path))
-    if len(raw) > _MOST_BYTES:
-        source = Source(name, "")
-        return Outcome(None, (problems.too_large(Span(source, 0, 0), os.path.getsize(path), MOST_CHARACTERS),))
+    if len(raw) > MOST_BYTES:
+        return too_large(str(path), os.path.getsize(path))
+    return decoded(str(path), raw)
+
+
+def too_large(name: str, size: int) -> Outcome[Source]:
+    return Outcome(None, (problems.too_large(Span(Source(name, ""), 0, 0), size, MOST_CHARACTERS),))
+
+
+def decoded(name: str, raw: bytes) -> Outcome[Source]:
+    """The bytes of a file as a source, a byte order mark taken off."""
     try:
         return Outcome(Source(name, raw.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
@@ -41,7 +48,7 @@ def _bytes(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "no plain file")
-        return file.read(_MOST_BYTES + 1)
+        return file.read(MOST_BYTES + 1)
 
 
 def _stay_in_repository(path: str | Path) -> None:
@@ -59,6 +66,12 @@ def root_of(path: str | Path) -> Path:
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
+def refuse_unless_relative(path: str) -> None:
+    """Raises `Refused` for what is no path relative to the file it stands in, on whatever system."""
+    if not path or "\x00" in path or os.path.isabs(path) or path.startswith("~") or "\\" in path or ":" in path:
+        raise Refused("is no path relative to the file it stands in")
+
+
 class DiskReader:
     """Reads what files name, relative to themselves, and nothing outside `root`, also not through links."""
 
@@ -67,8 +80,7 @@ class DiskReader:
 
     def read(self, path: str, beside: Source) -> Source:
         """The file as a source; its name is shown relative to where `beside` was found. Raises `Refused`."""
-        if not path or "\x00" in path or os.path.isabs(path) or path.startswith("~") or "\\" in path or ":" in path:
-            raise Refused("is no path relative to the file it stands in")
+        refuse_unless_relative(path)
         name = os.path.normpath(os.path.join(os.path.dirname(beside.name), path))
         real = Path(os.path.realpath(name))
         if not real.is_relative_to(self._root):
