@@ -41,14 +41,19 @@ class Files:
 
 
 def planned(text: str) -> Plan:
-    """The plan of the text's pipeline `p`, also if its budget is too small to be of use."""
+    """The plan of the text's pipeline `p`, with its bounds."""
+    plan = optimize(unoptimized(text))
+    return plan.model_copy(update={"bounds": bounds(plan)})
+
+
+def unoptimized(text: str) -> Plan:
+    """The plan of the text's pipeline `p` as it is written, also if its budget is too small to be of use."""
     loaded = load(Source("t.moa", text), Files())
     assert loaded.value is not None
     program = check(loaded.value)
     assert program.value is not None
     assert program.ok, f"{text}\n{render(program.diagnostics)}"
-    plan = optimize(lower(program.value.pipelines["p"]).plan)
-    return plan.model_copy(update={"bounds": bounds(plan)})
+    return lower(program.value.pipelines["p"]).plan
 
 
 @dataclass(slots=True)

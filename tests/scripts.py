@@ -1,13 +1,16 @@
 """Scripts, to run small plans with scripted replies on a virtual clock, and keep what was asked of whom."""
 
+import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
-from smoadsl.adapters.base import Request
+from smoadsl.adapters.base import Fault, Reply, Request
 from smoadsl.adapters.scripted import Answer as Scripting
-from smoadsl.adapters.scripted import Scripted
+from smoadsl.adapters.scripted import Broken, Scripted, several
+from smoadsl.adapters.usage import Counts, usage_of
 from smoadsl.diagnostics.diagnostic import in_order
 from smoadsl.diagnostics.render.text import render
 from smoadsl.diagnostics.source import Source
@@ -67,9 +70,16 @@ def run(plan: Plan, script: Script, prompt: str | Conversation = "hi", seed: int
         if isinstance(event, CallStarted):
             calls[str(event.call)] = event
 
-    def answer(request: Request) -> Scripting | Awaitable[Scripting]:
-        made.asked.append(Asked(calls[request.tag], request))
-        return script(calls[request.tag], request)
+    async def answer(request: Request) -> Scripting:
+        call = calls[request.tag]
+        made.asked.append(Asked(call, request))
+        if not call.samples:
+            return await _awaited(script(call, request))
+        path = call.agent[: call.agent.rfind("/") + 1]
+        each = [call.model_copy(update={"agent": path + name}) for name in call.samples[: request.n]]
+        answers = await asyncio.gather(*(_awaited(script(one, request)) for one in each))
+        faults = [one for one in answers if isinstance(one, Fault | Broken)]
+        return faults[0] if faults else several([_reply(one, request) for one in answers])
 
     adapter = Scripted(answer)
 
@@ -83,6 +93,17 @@ def run(plan: Plan, script: Script, prompt: str | Conversation = "hi", seed: int
 
     run_virtually(whole())
     return made
+
+
+async def _awaited(answer: Scripting | Awaitable[Scripting]) -> Scripting:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def _reply(answer: Scripting, request: Request) -> Reply:
+    assert isinstance(answer, Reply | str)
+    return (
+        Reply(answer, "stop", usage_of(request, answer, Counts()), request.model) if isinstance(answer, str) else answer
+    )
 
 
 def verdict(call: CallStarted, request: Request, best: Sequence[str] = (), stop: bool = False) -> str:

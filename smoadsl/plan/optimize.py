@@ -18,10 +18,11 @@ _MOST_SAMPLES = 16  # of one request: every provider that takes several takes so
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a layer stands: the plan's texts and providers, and whether a budget is over it."""
+    """Where a layer stands: the plan's texts and providers, whether a budget is over it, and the layer before it."""
 
     plan: Plan
     is_capped: bool = False
+    before: Layer | None = None
 
 
 Rewritten = tuple[Layer, Sequence[Decision]]
@@ -57,13 +58,14 @@ def _saving(name: str, before: Plan, after: Plan) -> Saving:
 
 
 def _pipeline(pipeline: Pipeline, where: Where, rewrite: Rewrite, decisions: list[Decision]) -> Pipeline:
-    where = Where(where.plan, where.is_capped or pipeline.budget != Limits())
-    layers = []
+    is_capped = where.is_capped or pipeline.budget != Limits()
+    layers: list[Layer] = []
     for layer in pipeline.layers:
         if any(isinstance(agent.does, Pipeline) for agent in layer.agents):
-            agents = tuple(_agent(agent, where, rewrite, decisions) for agent in layer.agents)
+            inside = Where(where.plan, is_capped)
+            agents = tuple(_agent(agent, inside, rewrite, decisions) for agent in layer.agents)
             layer = layer.model_copy(update={"agents": agents})
-        layer, made = rewrite(layer, where)
+        layer, made = rewrite(layer, Where(where.plan, is_capped, layers[-1] if layers else None))
         decisions += made
         layers.append(layer)
     return pipeline.model_copy(update={"layers": tuple(layers)})
@@ -156,16 +158,24 @@ def _several(call: Call, where: Where) -> bool:
 
 def drop_barriers(layer: Layer, where: Where) -> Rewritten:
     """Where nobody looks at a whole round, agents that see only some of its responses need not wait for the others. A
-    budget must not be spent on a second round while the first may still need it."""
-    looked_at = layer.judge or layer.quorum or layer.stops or layer.activate
-    if layer.rounds == 1 or looked_at or where.is_capped:
-        return layer, ()
+    budget must not be spent on a later round while an earlier one may still need it."""
     early = [agent.name for agent in layer.agents if agent.view.kind not in ("all", "peers")]
-    if not early or len(layer.agents) == 1:
+    if where.is_capped or not early or not _is_free(layer):
         return layer, ()
-    who = ", ".join(early) if len(early) < len(layer.agents) else "an agent"
-    message = f"layer {layer.name}: {who} starts the next round as soon as it has what it sees"
-    return layer.model_copy(update={"flows": True}), [Decision(pass_name="flow", message=message, origin=layer.origin)]
+    flows = layer.rounds > 1 and len(layer.agents) > 1
+    joins = layer.when is None and where.before is not None and _is_free(where.before) and len(where.before.agents) > 1
+    if not flows and not joins:
+        return layer, ()
+    who = "each agent" if len(early) == len(layer.agents) else ", ".join(early)
+    when = "a round" if flows else "the layer"
+    message = f"layer {layer.name}: {who} starts {when} as soon as it has what it sees"
+    free = layer.model_copy(update={"flows": flows, "joins": joins})
+    return free, [Decision(pass_name="flow", message=message, origin=layer.origin)]
+
+
+def _is_free(layer: Layer) -> bool:
+    """Whether nobody looks at a whole round of the layer."""
+    return not (layer.judge or layer.quorum or layer.stops or layer.activate)
 
 
 PASSES: Mapping[str, Rewrite] = {

@@ -173,7 +173,7 @@ class Quorum(Frozen):
 
 class Layer(Frozen):
     """`merged` names agents whose answers come from one request, which asks for several. `flows`: no barrier stands
-    between its rounds, and an agent starts as soon as it has what it sees."""
+    between its rounds, nor, where it `joins`, before its first: an agent starts as soon as it has what it sees."""
 
     name: str
     rounds: int
@@ -185,6 +185,7 @@ class Layer(Frozen):
     stops: tuple[Stop, ...]
     merged: tuple[tuple[str, ...], ...] = ()
     flows: bool = False
+    joins: bool = False
     origin: str
 
 

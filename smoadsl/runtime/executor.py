@@ -5,8 +5,10 @@ It never prints and never yields: everything that happens is handed to `emit` as
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import assert_never
 
 from smoadsl.adapters.base import Fault, Message
@@ -19,6 +21,7 @@ from smoadsl.runtime.answering import Answering, WentOn
 from smoadsl.runtime.aside import Aside, time_for_the_aggregate_s
 from smoadsl.runtime.asker import Asker, Emit, Place
 from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.flow import Step, flow
 from smoadsl.runtime.prompts import Prompts, Response, names_of
 from smoadsl.runtime.render import RenderError
 from smoadsl.runtime.rounds import AgentFailed, RoundFailed, Team, activate, propose
@@ -112,8 +115,9 @@ class _Execution:
     # ---- layers and rounds
 
     async def _layers(self) -> None:
-        layers = self._pipeline.layers
-        for index, layer in enumerate(layers):
+        index = 0
+        while index < len(self._pipeline.layers):
+            layer = self._pipeline.layers[index]
             shown_as = self._inside + layer.name
             values: events.Values = {}
             if layer.when is not None:
@@ -121,9 +125,41 @@ class _Execution:
                 values = self._standing.values(layer.when)
                 if not enters:
                     self._asker.tell(events.LayerSkipped, layer=shown_as, values=values)
+                    index += 1
                     continue
-            if await self._layer(index, shown_as, values):
+            count = self._together(index)
+            flows = count > 1 or layer.flows
+            ended = await (self._flow(index, count, values) if flows else self._layer(index, shown_as, values))
+            if ended:
                 return
+            index += count
+
+    def _together(self, index: int) -> int:
+        """How many layers run without a barrier between them, from this one on."""
+        following = self._pipeline.layers[index + 1 :]
+        return 1 + sum(1 for _ in takewhile(lambda layer: layer.joins, following))
+
+    async def _flow(self, index: int, count: int, values: events.Values) -> bool:
+        """Run the rounds of so many layers, each agent as soon as it can; true when the aggregate should be next."""
+        steps = [
+            Step(Team(layer, self._inside + layer.name, layer.agents, {} if place else values), number)
+            for place, layer in enumerate(self._pipeline.layers[index : index + count])
+            for number in range(1, layer.rounds + 1)
+        ]
+        carried = self._went_on.without_remarks().kept
+        waiting = iter(steps)
+        try:
+            async with aclosing(flow(steps, carried, self._respond, self._asker)) as rounds:
+                async for responses in rounds:
+                    step = next(waiting)
+                    await self._after(step.team.layer, step.team.shown_as, step.number, responses, follows=False)
+        except RoundFailed as failed:
+            if not self._standing.number:
+                raise  # not one round of this pipeline has come to its end
+            step = next(waiting)
+            why = f"{failed}; the aggregate works with what went into that round"
+            return self._go_on_with_less(step.team.shown_as, step.number, why)
+        return False
 
     async def _layer(self, index: int, shown_as: str, values: events.Values) -> bool:
         """Run the rounds of a layer; true when the whole pipeline should go to its aggregate."""
@@ -135,7 +171,8 @@ class _Execution:
                 return self._go_on_with_less(shown_as, number, f"{spent}; the aggregate works with what went on before")
             self._aside.begin_round(index, number, team.names, self._went_on.kept)
             try:
-                responses = await propose(team, number, partial(self._respond, team, number), self._asker)
+                respond = partial(self._respond, Step(team, number), self._went_on.kept)
+                responses = await propose(team, number, respond, self._asker)
             except RoundFailed as failed:
                 if not self._standing.number and not self._asker.spent:
                     raise  # not one round of this pipeline has come to its end
@@ -150,9 +187,11 @@ class _Execution:
         self._asker.tell(events.Degraded, layer=shown_as, round=number, why=why)
         return True
 
-    async def _respond(self, team: Team, number: int, agent: Agent) -> Response:
-        references, own = seen_by(agent, team.names, self._went_on.kept)
-        seen = [r for r in self._went_on.kept if r is own or r in references]
+    async def _respond(self, step: Step, carried: Sequence[Response], agent: Agent) -> Response:
+        """An agent's response, which chooses among those that went on what it sees."""
+        team, number = step.team, step.number
+        references, own = seen_by(agent, team.names, carried)
+        seen = [r for r in carried if r is own or r in references]
         name = self._inside + agent.name
         try:
             match agent.does:

@@ -33,6 +33,13 @@ def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> 
             assert_never(agent.view.kind)
 
 
+def needed_by(agent: Agent, names: Sequence[str], carried: Sequence[str]) -> frozenset[str]:
+    """Of the agents whose responses go on, those whom an agent has to wait for."""
+    responses = [Response(name, "", None) for name in carried]
+    references, own = seen_by(agent, names, responses)
+    return frozenset(response.agent for response in (*references, own) if response)
+
+
 def _neighbours(agent: Agent, names: Sequence[str]) -> set[str]:
     """Up to `distance` places to both sides, around the ring that the layer's agents form; all around, itself too."""
     at = names.index(agent.name)
