@@ -32,6 +32,15 @@ _LAYER_ORDER: Mapping[type[nodes.Node], str] = {
 }
 
 MOST_AGENTS_IN_ALL = 20_000
+MOST_PROPOSALS = 1_000_000  # of one run, all rounds together
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many agents a pipeline has in all, and how often one run could ask them."""
+
+    agents: int
+    asked: int
 
 
 class Composer:
@@ -41,7 +50,7 @@ class Composer:
         self.inner: set[str] = set()  # pipelines that are agents of others
         self._done: dict[str, checked.Pipeline | None] = {}
         self._open: list[str] = []  # the chain of pipelines being composed
-        self._sizes: dict[str, int] = {}  # how many agents each starts in all
+        self._sizes: dict[str, _Size] = {}
 
     def pipeline(self, node: nodes.Pipeline) -> checked.Pipeline | None:
         """What a pipeline means, worked out once; None after something was said."""
@@ -132,12 +141,22 @@ class Composer:
         return layers
 
     def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
-        """Pipelines of pipelines multiply; what would start too many agents is refused before it is unfolded."""
-        targets = [agent.target for layer in layers for agent in layer.agents]
-        size = sum(self._sizes.get(t.name, 1) if isinstance(t, checked.Pipeline) else 1 for t in targets)
-        self._sizes[node.name.text] = min(size, MOST_AGENTS_IN_ALL)
-        if size > MOST_AGENTS_IN_ALL:
-            self.names.said.append(pipeline_problems.run_too_large(node.name.span, size, MOST_AGENTS_IN_ALL))
+        """Pipelines of pipelines multiply; what would start too many agents, or ask them too often, is refused before
+        it is unfolded."""
+        one = _Size(1, 1)
+        agents = asked = 0
+        for layer in layers:
+            targets = (agent.target for agent in layer.agents)
+            sizes = [self._sizes.get(t.name, one) if isinstance(t, checked.Pipeline) else one for t in targets]
+            agents += sum(size.agents for size in sizes)
+            asked += layer.rounds * sum(size.asked for size in sizes)
+        self._sizes[node.name.text] = _Size(min(agents, MOST_AGENTS_IN_ALL), min(asked, MOST_PROPOSALS))
+        if agents > MOST_AGENTS_IN_ALL:
+            what = f"a run could start {agents:,} agents; {MOST_AGENTS_IN_ALL:,} are the most"
+            self.names.said.append(pipeline_problems.run_too_large(node.name.span, what))
+        elif asked > MOST_PROPOSALS:
+            what = f"a run could ask its agents {asked:,} times; {MOST_PROPOSALS:,} are the most"
+            self.names.said.append(pipeline_problems.run_too_large(node.name.span, what))
 
     # ---- the parts of a pipeline
 

@@ -128,8 +128,8 @@ def pipeline_block(span: Span) -> Diagnostic:
     )
 
 
-def run_too_large(span: Span, agents: int, most: int) -> Diagnostic:
-    return _error("MOA320", span, f"one round could start {agents:,} agents; {most:,} are the most", "use fewer agents")
+def run_too_large(span: Span, what: str) -> Diagnostic:
+    return _error("MOA320", span, what, "use fewer agents or rounds, the innermost first")
 
 
 def budget_too_small(span: Span, limit: str, needed: str) -> Diagnostic:

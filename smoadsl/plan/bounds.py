@@ -93,6 +93,7 @@ class Walk:
         self._texts = {name: text_tokens(text) for name, text in plan.templates.items()}
         self._times = 2 if mode == "worst" else 1  # what a response's reader counts for each token of its writer
         self._capped = True
+        self._inner: dict[object, Cost] = {}
         self.longest: dict[int, tuple[Call, int]] = {}
 
     def cost(self, capped: bool = True) -> Cost:
@@ -112,16 +113,19 @@ class Walk:
         cost = NONE
         into = end = seen  # what may go into the next layer, and what may reach the aggregate
         read = NOTHING  # what a moderator of `when` may read of the last round that ran
+        before: Layer | None = None
+        may_have_ended = False
         for index, layer in enumerate(pipeline.layers):
-            before = pipeline.layers[:index]
-            if self._mode == "least" and (layer.when is not None or any(map(_may_end, before))):
+            may_have_ended = may_have_ended or (before is not None and _may_end(before))
+            before, last = layer, before
+            if self._mode == "least" and (layer.when is not None or may_have_ended):
                 continue
-            cost = cost.then(self._when(layer, before, read, prompt))
+            cost = cost.then(self._when(layer, last, read, prompt))
             cost = cost.then(self._layer(layer, index + 1 < len(pipeline.layers), into, prompt))
             goes_on, everyone = going_on(layer, self._times), written_in(layer, self._times)
             is_sure = self._mode == "full" and layer.when is None
             into, read = (goes_on, everyone) if is_sure else (into.or_else(goes_on), read.or_else(everyone))
-            end = goes_on if is_sure and not any(map(_may_end, before)) else end.or_else(goes_on)
+            end = goes_on if is_sure and not may_have_ended else end.or_else(goes_on)
         cost = cost.then(self._aggregate(pipeline, end, prompt))
         return cost if outer and not self._capped else cost.within(pipeline.budget)
 
@@ -134,11 +138,11 @@ class Walk:
             case _:
                 return NONE
 
-    def _when(self, layer: Layer, before: Sequence[Layer], read: Going, prompt: int) -> Cost:
+    def _when(self, layer: Layer, before: Layer | None, read: Going, prompt: int) -> Cost:
         """The moderators that `when` may ask: of what the last round was asked too, the word is known, unless the layer
         before did not run."""
         cost = NONE
-        known = _asked(before[-1], before[-1].rounds, follows=True) if before and self._mode == "full" else {}
+        known = _asked(before, before.rounds, follows=True) if before and self._mode == "full" else {}
         for asked in moderators(layer.when) if layer.when and self._mode != "least" else ():
             if question(asked) not in known:
                 known[question(asked)] = asked.call
@@ -153,9 +157,13 @@ class Walk:
         again = NONE
         if layer.rounds > 1:
             again = self._proposals(layer, going_on(layer, self._times), remarks_on(layer, self._times), prompt)
-        for number in range(1, self._rounds(layer) + 1):
-            cost = cost.then(first if number == 1 else again).then(self._after(layer, number, follows, prompt))
-        return cost
+        rounds = self._rounds(layer)
+        cost = cost.then(first).then(again.times(rounds - 1))
+        if rounds < layer.rounds:
+            return cost.then(self._after(layer, 1, follows, prompt).times(rounds))
+        if rounds > 1:  # what comes after a round is the same in all but the layer's last
+            cost = cost.then(self._after(layer, 1, follows, prompt).times(rounds - 1))
+        return cost.then(self._after(layer, rounds, follows, prompt))
 
     def _rounds(self, layer: Layer) -> int:
         """All of them, or as few as the stop rules allow."""
@@ -183,7 +191,10 @@ class Walk:
             case Call():
                 return self._call(agent.does, sees, prompt, role + (remarks if sees.count else 0), samples=samples)
             case Pipeline():  # the role joins the system prompt, and so every conversation inside
-                return self._pipeline(agent.does, sees, prompt + role)
+                key = id(agent.does), sees.most, tuple(sees.sizes.items()), prompt + role
+                if key not in self._inner:  # pipelines of pipelines meet again and again
+                    self._inner[key] = self._pipeline(agent.does, sees, prompt + role)
+                return self._inner[key]
             case _:
                 assert_never(agent.does)
 

@@ -41,6 +41,18 @@ class Cost:
         """At most the one or the other."""
         return at_once([self, other], 1)
 
+    def times(self, count: int) -> "Cost":
+        """This so often, one after another."""
+        return Cost(
+            count * self.calls,
+            count * self.tokens,
+            count * self.input_tokens,
+            count * self.output_tokens,
+            count * self.usd,
+            count * self.path,
+            count * self.path_s,
+        )
+
     def within(self, limits: Limits) -> "Cost":
         """At most what a budget allows."""
         tokens = self.tokens if limits.tokens is None else min(self.tokens, limits.tokens)
