@@ -1,6 +1,6 @@
 """Answering, to make the pipeline's answer of what went on from its last round, also where the aggregate fails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
@@ -9,6 +9,7 @@ from smoadsl.builtins import judges
 from smoadsl.plan.plan import Aggregate, Call, FreeAggregate, ModelAggregate
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place
+from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.prompts import Prompts, Response, names_of
 from smoadsl.runtime.rounds import RoundFailed
 
@@ -58,7 +59,12 @@ class Answering:
                 assert_never(aggregate)
 
     async def _synthesis(self, aggregate: ModelAggregate, went_on: WentOn, layer: str, number: int) -> str:
-        messages = self._prompts.aggregate(aggregate.call, went_on.kept, layer, number)
+        who = f"{self._inside}aggregate"
+
+        def write(read: Sequence[Response]) -> tuple[Message, ...]:
+            return self._prompts.aggregate(aggregate.call, read, layer, number)
+
+        messages = fitted(self._asker, layer, number, who, aggregate.call, went_on.kept, write)
         shown = False
 
         def show(text: str) -> None:
@@ -67,7 +73,7 @@ class Answering:
             self._asker.tell(events.AnswerPiece, text=text)
 
         streamed = show if aggregate.stream and not self._inside else None
-        place = Place("aggregate", f"{self._inside}aggregate", layer, number, references=names_of(went_on.kept))
+        place = Place("aggregate", who, layer, number, references=names_of(went_on.kept))
         try:
             if aggregate.output is None:
                 _, reply = await self._asker.ask(place, aggregate.call, messages, None, streamed, last=True)

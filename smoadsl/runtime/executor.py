@@ -21,6 +21,7 @@ from smoadsl.runtime.answering import Answering, WentOn
 from smoadsl.runtime.aside import Aside, time_for_the_aggregate_s
 from smoadsl.runtime.asker import Asker, Emit, Place
 from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.flow import Step, flow
 from smoadsl.runtime.prompts import Prompts, Response, names_of
 from smoadsl.runtime.render import RenderError
@@ -196,7 +197,12 @@ class _Execution:
         try:
             match agent.does:
                 case Call() as call:
-                    messages = self._prompts.propose(agent, references, own, team.shown_as, number)
+
+                    def write(read: Sequence[Response]) -> tuple[Message, ...]:
+                        others, itself = seen_by(agent, team.names, read)
+                        return self._prompts.propose(agent, others, itself, team.shown_as, number)
+
+                    messages = fitted(self._asker, team.shown_as, number, name, call, seen, write)
                     place = Place("propose", name, team.shown_as, number, references=names_of(seen))
                     text = await self._proposal(team, place, agent.name, call, messages)
                 case Pipeline() as inner:

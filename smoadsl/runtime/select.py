@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
+from smoadsl.adapters.base import Message
 from smoadsl.builtins import judges, measures
 from smoadsl.builtins.verdicts import Question, Verdict, labels_for
 from smoadsl.plan.plan import FreeJudge, Judge, ModelJudge
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place
+from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.verdicts import ask_verdict, tell_no_word
 
@@ -108,7 +110,13 @@ class Selector:
         remarks = judge.feedback and at.number < at.rounds
         kind: Literal["rank", "score"] = "score" if by.kind == "score" else "rank"
         question = Question(kind, tuple(labelled), keep, moderate, remarks)
-        messages = self._prompts.judge(by.call, judge, labelled, keep, at, moderate, remarks)
+
+        def write(read: Sequence[Response]) -> tuple[Message, ...]:
+            shown = dict(zip(labelled, read, strict=True))
+            return self._prompts.judge(by.call, judge, shown, keep, at, moderate, remarks)
+
+        read = list(labelled.values())
+        messages = fitted(self._asker, at.layer, at.number, "the judge", by.call, read, write)
         place = Place("judge", "judge", at.layer, at.number, labels=_agents(labelled))
         verdict = await ask_verdict(self._asker, self._prompts, place, by.call, messages, question)
         if verdict is None:
@@ -126,7 +134,13 @@ class Selector:
 
         async def better(first: int, second: int) -> int | None:
             labelled = {"A": responses[first], "B": responses[second]}
-            messages = self._prompts.judge(by.call, judge, labelled, 1, at, False, False)
+
+            def write(read: Sequence[Response]) -> tuple[Message, ...]:
+                shown = dict(zip(labelled, read, strict=True))
+                return self._prompts.judge(by.call, judge, shown, 1, at, False, False)
+
+            read = list(labelled.values())
+            messages = fitted(self._asker, at.layer, at.number, "the judge", by.call, read, write)
             place = Place("judge", "judge", at.layer, at.number, labels=_agents(labelled))
             question = Question("rank", ("A", "B"), 1)
             verdict = await ask_verdict(self._asker, self._prompts, place, by.call, messages, question)

@@ -8,6 +8,7 @@ from smoadsl.builtins.verdicts import Question, Unreadable, Verdict, labels_for,
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place
+from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.prompts import Prompts, Response
 
 
@@ -35,7 +36,11 @@ async def ask_moderator(
 ) -> Verdict:
     """A moderator's word on its own. One that can not be read is a no, and degrades the run."""
     labelled = dict(zip(labels_for(range(len(responses))), responses, strict=True))
-    messages = prompts.moderator(call, labelled, layer, number)
+
+    def write(shown: Sequence[Response]) -> tuple[Message, ...]:
+        return prompts.moderator(call, dict(zip(labelled, shown, strict=True)), layer, number)
+
+    messages = fitted(asker, layer, number, "the moderator", call, list(labelled.values()), write)
     agents = {label: response.agent for label, response in labelled.items()}
     place = Place("moderator", "moderator", layer, number, labels=agents)
     verdict = await ask_verdict(asker, prompts, place, call, messages, Question("moderate"))
