@@ -128,3 +128,25 @@ def test_of_a_test_without_a_reply_only_that_is_said(tmp_path: Path) -> None:
     assert 'a reply for m\n      the test has none: add `reply m "…"`' in failed.stdout
     assert "expect not failed" not in failed.stdout
     assert "never used" not in failed.stdout
+
+
+def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models.moa").write_text('model m = "groq/x"\n', encoding="utf-8")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    text = 'import "../models.moa"\npipeline p { aggregate m }\ntest "t" for p {\n prompt "hi"\n reply * "x"\n}\n'
+    file = inner / "p.moa"
+    file.write_text(text, encoding="utf-8")
+    for command in ("check", "plan", "test", "lock"):
+        assert smoadsl(command, str(file)).exit_code == 0
+        assert smoadsl(command, "--root", str(tmp_path), str(file)).exit_code == 0
+        refused = smoadsl(command, "--root", str(inner), str(file))
+        assert refused.exit_code == 1
+        assert "`../models.moa` lies outside the project's root, inner/" in refused.stderr
+        outside = smoadsl(command, "--root", str(inner), str(tmp_path / "models.moa"))
+        assert outside.exit_code == 2
+        assert "it lies outside the root, inner/" in outside.stderr
+        assert smoadsl(command, "--root", str(file), str(file)).exit_code == 2
+    assert smoadsl("run", "--root", str(inner), str(file), "hi").exit_code == 1
+    assert smoadsl("run", "--root", str(inner), str(tmp_path / "models.moa"), "hi").exit_code == 2
