@@ -120,9 +120,9 @@ class Expectations:
             if left.fact == "answer":
                 help = "compare `value`, which is a number where the pipeline says `answer number`"
             said = problems.wrong_expectation(node.span, left.fact, _SHOWN[left.kind], f"by `{operator}`", help)
-        elif not _fits(left.kind, operator, right.kind):
+        elif not _fits(left.kind, operator, right.kind) or (operator == "matches" and right.fact):
             how = f"with {_SHOWN[right.kind] if right.kind else rules.describe(right.written)}"
-            how += f" by `{operator}`" * (left.kind == "value" and operator not in ("==", "!="))
+            how += f" by `{operator}`" * (operator == "matches" or (left.kind == "value" and operator in _ORDERING))
             help = _mend(left, operator, right)
             said = problems.wrong_expectation(right.written.span, left.fact, _SHOWN[left.kind], how, help)
         elif operator == "matches" and (why := _wrong_with_pattern(right.node)):
@@ -194,6 +194,8 @@ def _mend(left: _Side, operator: str, right: _Side) -> str:
         case (("text" | "value"), nodes.Number()):
             return f'put it in quotes: `{name} {operator} "{written}"`'
     match left.kind:
+        case _ if operator == "matches":
+            return f'write a pattern: `{name} matches "^4"`'
         case "truth":
             return f"write `{name}`, or `not {name}`"
         case "list":
