@@ -146,10 +146,18 @@ class Expectations:
             return _Side(node, node, None)
         if not isinstance(value, nodes.Ref):
             return _Side(node, value, _LITERALS.get(type(value)))
-        if isinstance(of, nodes.Path) and FACTS.get(".".join(of.parts)) == "list":
+        beside = ".".join(of.parts) if isinstance(of, nodes.Path) else ""
+        kind = FACTS.get(beside)
+        if kind == "list":
             return _Side(node, nodes.Text(node.span, value.name), "text")  # the name of an agent
-        if not self._names.unread(node.parts[0]):
-            self._names.said.append(pipeline_problems.unknown_expectation(node.span, name, FACTS))
+        if self._names.unread(node.parts[0]):
+            return None
+        if kind in ("text", "value"):
+            quoted = f'put it in quotes: `"{name}"`'
+            said = problems.wrong_expectation(node.span, beside, _SHOWN[kind], f"with the name `{name}`", quoted)
+        else:
+            said = pipeline_problems.unknown_expectation(node.span, name, FACTS)
+        self._names.said.append(said)
         return None
 
     def _known(self, node: nodes.Operand) -> bool:
@@ -180,6 +188,8 @@ def _fits(kind: Kind, operator: str, other: Kind | None) -> bool:
 def _mend(left: _Side, operator: str, right: _Side) -> str:
     """How the right side would be written."""
     written, name = right.written.span.text, left.fact
+    if left.kind == "list" and isinstance(right.node, nodes.Text):
+        return f'name agents in brackets: `{name} {operator} ["{right.node.value[:40]}"]`'
     if not right.fact and right.node is not right.written:
         return f"give the param `{written}` a value of that type"
     match left.kind, right.node:
