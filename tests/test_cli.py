@@ -166,3 +166,36 @@ def test_graph_says_what_it_can_not_draw(tmp_path: Path) -> None:
     broken.write_text("pipeline p { aggregate n }\n", encoding="utf-8")
     assert smoadsl("graph", str(broken)).exit_code == 1
     assert not smoadsl("graph", str(broken)).stdout
+
+
+def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models.moa").write_text('model m = "groq/x"\n', encoding="utf-8")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    text = 'import "../models.moa"\npipeline p { aggregate m }\ntest "t" for p {\n prompt "hi"\n reply * "x"\n}\n'
+    file = inner / "p.moa"
+    file.write_text(text, encoding="utf-8")
+    for command in ("check", "plan", "test", "lock"):
+        assert smoadsl(command, str(file)).exit_code == 0
+        assert smoadsl(command, "--root", str(tmp_path), str(file)).exit_code == 0
+        refused = smoadsl(command, "--root", str(inner), str(file))
+        assert refused.exit_code == 1
+        assert "`../models.moa` lies outside the project's root, inner/" in refused.stderr
+        outside = smoadsl(command, "--root", str(inner), str(tmp_path / "models.moa"))
+        assert outside.exit_code == 2
+        assert "it lies outside the root, inner/" in outside.stderr
+        assert smoadsl(command, "--root", str(file), str(file)).exit_code == 2
+    assert smoadsl("run", "--root", str(inner), str(file), "hi").exit_code == 1
+    assert smoadsl("run", "--root", str(inner), str(tmp_path / "models.moa"), "hi").exit_code == 2
+
+
+def test_tests_of_imported_files_do_not_run(tmp_path: Path) -> None:
+    test = 'test "%s" for p {\n  prompt "hi"\n  reply * "x"\n}\n'
+    (tmp_path / "a.moa").write_text(
+        'model m = "groq/x"\npipeline p { aggregate m }\n' + test % "of a", encoding="utf-8"
+    )
+    (tmp_path / "b.moa").write_text('import "a.moa"\n' + test % "of b", encoding="utf-8")
+    done = smoadsl("test", str(tmp_path / "b.moa"))
+    assert (done.exit_code, done.stderr) == (0, "1 passed, 0 failed\n")
+    assert "of b" in done.stdout

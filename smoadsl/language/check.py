@@ -67,7 +67,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     inner, read = frozenset(composer.inner), tuple(test for test in tests if test)
     program = checked.Program(whole, main, inner, read, recipes, _is_limited(names))
     if loaded.whole and not names.said:
-        names.said.extend(advice(names, program, files))
+        names.said.extend(advice(names, program, files, given.roles_may_change))
     return Outcome(program, in_order(names.said))
 
 

@@ -45,22 +45,28 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
     return checked.Test(node.title.value, pipeline, prompts, fields, whole, expects, node.span)
 
 
+def _pipelines(pipeline: checked.Pipeline) -> list[checked.Pipeline]:
+    """The pipeline, and those that are agents in it, each once."""
+    found = {pipeline.name: pipeline}
+    pending = [pipeline]
+    while pending:
+        for agent in (agent for layer in pending.pop().layers for agent in layer.agents):
+            if isinstance(agent.target, checked.Pipeline) and agent.target.name not in found:
+                found[agent.target.name] = agent.target
+                pending.append(agent.target)
+    return list(found.values())
+
+
 def agents_of(pipeline: checked.Pipeline) -> list[checked.Agent]:
     """All agents, those of pipelines that are agents included."""
     agents: dict[str, checked.Agent] = {}
-    pending, seen = [pipeline], {pipeline.name}
-    while pending:
-        for layer in pending.pop().layers:
-            for agent in layer.agents:
-                agents.setdefault(agent.name, agent)
-                if isinstance(agent.target, checked.Pipeline) and agent.target.name not in seen:
-                    seen.add(agent.target.name)
-                    pending.append(agent.target)
+    for agent in (agent for one in _pipelines(pipeline) for layer in one.layers for agent in layer.agents):
+        agents.setdefault(agent.name, agent)
     return list(agents.values())
 
 
 def _reply(names: Names, pipeline: checked.Pipeline, node: nodes.Reply) -> checked.Reply | None:
-    layers = {layer.name for layer in pipeline.layers}
+    layers = {layer.name for one in _pipelines(pipeline) for layer in one.layers}
     known = _recipients(pipeline)
     parts = node.who
     layer = ""

@@ -11,7 +11,7 @@ from smoadsl.language.lock import Entry, entries_in
 from smoadsl.plan.compile import Options, compile
 from smoadsl.plan.diff import Reviewed
 from smoadsl.tools.options import file_and_pipeline
-from smoadsl.tools.reader import DiskReader, read_source, root_of
+from smoadsl.tools.reader import read_source, reader_for
 from smoadsl.tools.revision import Revision
 
 
@@ -37,14 +37,15 @@ def named(argument: str) -> Named:
     return Named(revision, path, pipeline)
 
 
-def compiled(what: Named, given: Given, options: Options | None = None) -> Outcome[Reviewed]:
+def compiled(what: Named, given: Given, options: Options | None = None, root: str | None = None) -> Outcome[Reviewed]:
     """The plan of what is named, with the lock entries that it rests on, and all that is to be said about it.
 
     Raises `OSError` where a file can not be read, `RevisionError` where one can not be at its revision.
     """
     reader: Reader
     if what.revision is None:
-        read, reader = read_source(what.file), DiskReader(root_of(what.file))
+        reader = reader_for(what.file, root)
+        read = read_source(what.file)
     else:
         revision = Revision(what.revision, what.file)
         read, reader = revision.source(), revision

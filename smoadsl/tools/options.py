@@ -44,6 +44,13 @@ def format_option(command: F) -> F:
                         help="Text for people, the others for machines, on standard output.")(command)  # fmt: skip
 
 
+def root_option(command: F) -> F:
+    """`--root`."""
+    folder = click.Path(exists=True, file_okay=False)
+    return click.option("--root", type=folder, metavar="FOLDER",
+                        help="Read no file outside FOLDER; else the nearest folder with a .git.")(command)  # fmt: skip
+
+
 def given(params: Sequence[str], models: Sequence[str], base_urls: Sequence[str]) -> Given:
     return Given(_pairs("--set", params), _pairs("--model", models), _pairs("--base-url", base_urls))
 

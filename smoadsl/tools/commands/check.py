@@ -6,18 +6,19 @@ import click
 
 from smoadsl.diagnostics.render.report import Report
 from smoadsl.tools.checking import everything_about
-from smoadsl.tools.options import Format, counted, files_exit, format_option, show_report
-from smoadsl.tools.reader import DiskReader, read_source, root_of
+from smoadsl.tools.options import Format, counted, files_exit, format_option, root_option, show_report
+from smoadsl.tools.reader import read_source, reader_for
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
+@root_option
 @format_option
-def command(files: tuple[str, ...], format_: Format) -> None:
+def command(files: tuple[str, ...], format_: Format, root: str | None) -> None:
     """Say everything that is wrong with FILES."""
     reports = []
     for file in dict.fromkeys(files):
-        reports.append(_checked(file))
+        reports.append(_checked(file, root))
         if format_ == "text":
             show_report(reports[-1])
     if format_ != "text":
@@ -29,11 +30,11 @@ def command(files: tuple[str, ...], format_: Format) -> None:
     sys.exit(end)
 
 
-def _checked(file: str) -> Report:
+def _checked(file: str, root: str | None) -> Report:
     try:
-        read = read_source(file)
+        reader, read = reader_for(file, root), read_source(file)
     except OSError as error:
         return Report(file, unread=error.strerror or str(error))
     if read.value is None:
         return Report(file, read.diagnostics)
-    return Report(file, everything_about(read.value, DiskReader(root_of(file))).diagnostics)
+    return Report(file, everything_about(read.value, reader).diagnostics)

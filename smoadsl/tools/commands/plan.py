@@ -25,7 +25,7 @@ from smoadsl.show.steps import plan_text
 from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.messages import TooManyCalls, preview
 from smoadsl.tools.named import Named, compiled, named
-from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics, text_width
+from smoadsl.tools.options import Exit, given, given_options, problems_exit, root_option, show_diagnostics, text_width
 from smoadsl.tools.revision import RevisionError
 from smoadsl.tools.sizing import Dollars, check_names, sized
 
@@ -65,6 +65,7 @@ def _gate_options(command: F) -> F:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @_gate_options
 @_size_options
+@root_option
 @given_options
 def command(
     file: str,
@@ -79,6 +80,7 @@ def command(
     prompt_tokens: int,
     latencies: tuple[str, ...],
     without: tuple[str, ...],
+    root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
@@ -88,13 +90,13 @@ def command(
     form = _format(format_, as_json, prompt, against)
     what = _which(file, pipeline)
     wanted, options = given(params, models, base_urls), sized(prompt_tokens, latencies, without)
-    reviewed = _plan(what, wanted, options)
+    reviewed = _plan(what, wanted, options, root)
     check_names(reviewed.plan, options)
     gates = Gates(max_usd, max_calls, max_tokens)
     if prompt is not None:
         _show_messages(reviewed.plan, prompt, form)
     elif against is not None:
-        _show_difference(_other(against, what, wanted, options), reviewed, gates, form)
+        _show_difference(_other(against, what, wanted, options, root), reviewed, gates, form)
     elif form == "json":
         _write(reviewed.plan.model_dump_json(indent=2) + "\n")
     else:
@@ -126,10 +128,10 @@ def _which(file: str, pipeline: str | None) -> Named:
     return replace(what, pipeline=pipeline)
 
 
-def _plan(what: Named, wanted: Given, options: Options, is_other: bool = False) -> Reviewed:
+def _plan(what: Named, wanted: Given, options: Options, root: str | None, is_other: bool = False) -> Reviewed:
     """The plan of what is named; the end where there is none. Of the other side's file only its errors are told."""
     try:
-        outcome = compiled(what, wanted, options)
+        outcome = compiled(what, wanted, options, root)
     except OSError as error:
         raise click.UsageError(f"{what.file}: {error.strerror or error}") from None
     except RevisionError as error:
@@ -143,12 +145,12 @@ def _plan(what: Named, wanted: Given, options: Options, is_other: bool = False) 
     return outcome.value
 
 
-def _other(against: str, what: Named, wanted: Given, options: Options) -> Reviewed:
+def _other(against: str, what: Named, wanted: Given, options: Options, root: str | None) -> Reviewed:
     """The plan to compare with: of another revision of the same file the same pipeline, unless one is named."""
     other = named(against)
     if other.pipeline is None and other.file == what.file:
         other = replace(other, pipeline=what.pipeline)
-    return _plan(other, wanted, options, is_other=True)
+    return _plan(other, wanted, options, root, is_other=True)
 
 
 # ---- what is shown

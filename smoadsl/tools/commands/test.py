@@ -12,7 +12,7 @@ from smoadsl.show.safe import encodable
 from smoadsl.tools import api, formats
 from smoadsl.tools.cpu_limit import TookTooLong, cpu_limit
 from smoadsl.tools.expectations import Failure
-from smoadsl.tools.options import Exit, Format, counted, files_exit, format_option, show_report
+from smoadsl.tools.options import Exit, Format, counted, files_exit, format_option, root_option, show_report
 from smoadsl.tools.rehearse import Rehearsal, rehearse
 from smoadsl.tools.tested import DOCUMENTS, Tested, as_text
 
@@ -21,12 +21,13 @@ MOST_CPU_S = 10  # of one test: a thousand times what most take
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
+@root_option
 @format_option
-def command(files: tuple[str, ...], format_: Format) -> None:
+def command(files: tuple[str, ...], format_: Format, root: str | None) -> None:
     """Run the tests in FILES."""
     tested = []
     for file in dict.fromkeys(files):
-        report, tests = _read(file)
+        report, tests = _read(file, root)
         if format_ == "text":
             show_report(report)
         results = []
@@ -42,9 +43,9 @@ def command(files: tuple[str, ...], format_: Format) -> None:
     sys.exit(files_exit([file.report for file in tested]) or (Exit.PROBLEMS if failed else Exit.DONE))
 
 
-def _read(file: str) -> tuple[Report, Sequence[checked.Test]]:
+def _read(file: str, root: str | None) -> tuple[Report, Sequence[checked.Test]]:
     try:
-        program = api.analyse(file)
+        program = api.analyse(file, root=root)
     except OSError as error:
         return Report(file, unread=error.strerror or str(error)), ()
     report = Report(file, program.diagnostics)
