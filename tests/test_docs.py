@@ -24,7 +24,7 @@ from smoadsl.diagnostics.diagnostic import Severity
 from smoadsl.language import conditions, load, nodes, parse, settings, testing
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.check import Given
-from smoadsl.language.compose import MOST_AGENTS_IN_ALL
+from smoadsl.language.agents import MOST_AGENTS_IN_ALL
 from smoadsl.language.format import format
 from smoadsl.language.lock import entries_in
 from smoadsl.language.syntax_problems import KEYWORDS

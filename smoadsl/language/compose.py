@@ -9,7 +9,7 @@ from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.agents import names_of, read_agents
+from smoadsl.language.agents import MOST_AGENTS_IN_ALL, Room, names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
@@ -30,8 +30,6 @@ _LAYER_ORDER: Mapping[type[nodes.Node], str] = {
     nodes.Stop: "stop",
 }
 
-MOST_AGENTS_IN_ALL = 20_000
-
 
 class Composer:
     def __init__(self, declarations: Declarations) -> None:
@@ -41,6 +39,8 @@ class Composer:
         self._done: dict[str, checked.Pipeline | None] = {}
         self._open: list[str] = []  # the chain of pipelines being composed
         self._sizes: dict[str, int] = {}  # how many agents each starts in all
+        self._models: dict[str, list[checked.Model]] = {}  # which each can ask
+        self._room = Room()
 
     def pipeline(self, node: nodes.Pipeline) -> checked.Pipeline | None:
         """What a pipeline means, worked out once; None after something was said."""
@@ -95,7 +95,7 @@ class Composer:
     def _priced(self, pipeline: checked.Pipeline, node: nodes.Budget) -> None:
         """A cap in dollars can be kept only where every model has a price."""
         at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
-        unpriced = [model.name for model in models_of(pipeline) if not self._has_price(model)]
+        unpriced = [model.name for model in models_of(pipeline, self._models) if not self._has_price(model)]
         if unpriced:
             self.names.said.append(problems.no_price(at, unpriced))
 
@@ -133,7 +133,8 @@ class Composer:
         size = sum(self._sizes.get(t.name, 1) if isinstance(t, checked.Pipeline) else 1 for t in targets)
         self._sizes[node.name.text] = min(size, MOST_AGENTS_IN_ALL)
         if size > MOST_AGENTS_IN_ALL:
-            self.names.said.append(pipeline_problems.run_too_large(node.name.span, size, MOST_AGENTS_IN_ALL))
+            what = f"one run of `{node.name.text}` can start"
+            self.names.said.append(pipeline_problems.too_many_agents(node.name.span, what, size, MOST_AGENTS_IN_ALL))
 
     # ---- the parts of a pipeline
 
@@ -171,7 +172,7 @@ class Composer:
         lost = self.names.lost(node, "propose")
         if not proposes and not lost:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else seen)
+        agents, count = read_agents(self.declarations, self._as_agent, self._room, proposes, None if lost else seen)
         count = None if lost else count
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
@@ -335,8 +336,11 @@ class _Place:
     scores_are_read: bool
 
 
-def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
-    """Every model that a pipeline can ask, fallbacks and those of inner pipelines included, each once."""
+def models_of(pipeline: checked.Pipeline, known: dict[str, list[checked.Model]]) -> list[checked.Model]:
+    """Every model that a pipeline can ask, fallbacks and those of inner pipelines included, each once. `known` keeps
+    those of each pipeline, for when they are asked for again."""
+    if pipeline.name in known:
+        return known[pipeline.name]
     found: dict[str, checked.Model] = {}
 
     def add(*models: checked.Model) -> None:
@@ -358,7 +362,7 @@ def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
 
     for layer in pipeline.layers:
         for agent in layer.agents:
-            add(*(models_of(agent.target) if isinstance(agent.target, checked.Pipeline) else (agent.target,)))
+            add(*(models_of(agent.target, known) if isinstance(agent.target, checked.Pipeline) else (agent.target,)))
         if layer.judge and isinstance(layer.judge.by, checked.ModelJudge):
             add(layer.judge.by.model)
         if layer.activate and layer.activate.router:
@@ -367,4 +371,5 @@ def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
             ask(condition)
     if isinstance(pipeline.aggregate, checked.ModelAggregate):
         add(pipeline.aggregate.model)
-    return list(found.values())
+    known[pipeline.name] = list(found.values())
+    return known[pipeline.name]

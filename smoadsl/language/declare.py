@@ -16,6 +16,8 @@ from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
 
+MOST_GENERATED = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
@@ -39,6 +41,7 @@ class Declarations:
         self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
         self._unknown: dict[str, set[tuple[str, int]]] = {}  # names told, by template
+        self._generated = 0  # how many roles all lists that are made have
         self._open: list[str] = []  # the chain of fallbacks being followed
 
     # ---- providers
@@ -221,6 +224,12 @@ class Declarations:
         template = self.template_for(read, "roles")
         model = self.model_of(call.args[0]) if args else None
         if model is None or not args or ("template" in read and template is None):
+            return None
+        self._generated += int(args[1])
+        if self._generated > MOST_GENERATED:
+            due = f"a number that leaves it at {MOST_GENERATED:,} generated roles in all"
+            if self._generated - int(args[1]) <= MOST_GENERATED:
+                self.names.said.append(problems.out_of_range(call.args[1].span, due))
             return None
         name, n, dataset, task = node.name.text, int(args[1]), read.get("dataset", ""), read.get("task", "")
         print_ = fingerprint(model, n, dataset, task, template.text if template else built_in("roles"))

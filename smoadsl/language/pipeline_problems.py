@@ -128,5 +128,6 @@ def pipeline_block(span: Span) -> Diagnostic:
     )
 
 
-def run_too_large(span: Span, agents: int, most: int) -> Diagnostic:
-    return _error("MOA320", span, f"one round could start {agents:,} agents; {most:,} are the most", "use fewer agents")
+def too_many_agents(span: Span, what: str, agents: int, most: int) -> Diagnostic:
+    """`what` is the sentence's beginning: "one run of `p` can start", "the pipelines of these files have"."""
+    return _error("MOA320", span, f"{what} {agents:,} agents; {most:,} are the most", "use fewer agents")
