@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
@@ -77,6 +78,10 @@ def _overrides(names: Names, given: Given) -> Overrides:
     for name, text in models.items():
         if name != "*" and name not in known:
             names.said.append(problems.unknown_name(text.span, name, "model", known))
+    providers = {*names.of_kind(nodes.Provider), *WELL_KNOWN}
+    for name, text in base_urls.items():
+        if name not in providers and not names.unread(name):
+            names.said.append(problems.unknown_provider(text.span, name, sorted(providers)))
     return Overrides(models, base_urls, given.roles_may_change)
 
 

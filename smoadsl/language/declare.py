@@ -83,7 +83,7 @@ class Declarations:
             return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
         if "base_url" not in written and not self.names.lost(node, "base_url"):
             self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
-        elif base_url and not self._good_url(
+        elif "base_url" in read and not self._good_url(
             base_url, written["base_url"], "api_key" in read, read.get("local", False)
         ):
             return None

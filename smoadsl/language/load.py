@@ -66,10 +66,7 @@ def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
         elif found.name not in files:
             size += len(found.text)
             if len(files) >= MOST_FILES or size > MOST_CHARACTERS_IN_ALL:
-                count = (
-                    f"{MOST_FILES:,} files" if len(files) >= MOST_FILES else f"{MOST_CHARACTERS_IN_ALL:,} characters"
-                )
-                why = f"is one too many: {count} in all are the most"
+                why = f"is one too many: {MOST_FILES:,} files and {MOST_CHARACTERS_IN_ALL:,} characters are the most"
                 said.append(problems.import_refused(item.path.span, item.path.value, why))
                 missing = True
                 break

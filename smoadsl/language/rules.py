@@ -1,13 +1,14 @@
 """Rules, to read a written value as the type that its place demands, and say so where it is another."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from smoadsl.calls.price import Price
 from smoadsl.calls.route import Env
 from smoadsl.diagnostics.diagnostic import Related
+from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes, problems
 from smoadsl.language.resolve import Names
 
@@ -233,7 +234,7 @@ def headers(names: Names, node: nodes.Value) -> Mapping[str, str | Env] | None:
         wrong_type(names, node, 'a block such as `{ "X-Team" = "ops" }`')
         return None
     read: dict[str, str | Env] = {}
-    for setting in found.settings:
+    for setting in each_once(names, found):
         value = _env(names, setting.value) if _is_env(setting.value) else text(names, setting.value)
         if value is not None:
             read[setting.key.text] = value
@@ -258,7 +259,7 @@ def anything(names: Names, node: nodes.Value) -> Any:
         case nodes.List():
             return [anything(names, item) for item in found.items]
         case nodes.Object():
-            return {setting.key.text: anything(names, setting.value) for setting in found.settings}
+            return {setting.key.text: anything(names, setting.value) for setting in each_once(names, found)}
         case _:
             wrong_type(names, node, "a value that JSON can hold")
             return None
@@ -281,13 +282,8 @@ def later(what: str) -> Rule:
 def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, Rule], of: str) -> dict[str, Any]:
     """The settings of a block by name; unknown and repeated ones are said, wrong values left out."""
     read: dict[str, Any] = {}
-    first: dict[str, nodes.Setting] = {}
-    for setting in block.settings if block else ():
+    for setting in each_once(names, block) if block else ():
         key = setting.key.text
-        if key in first:
-            names.said.append(problems.setting_twice(setting.key.span, key, first[key].key.span))
-            continue
-        first[key] = setting
         if key not in table:
             names.said.append(problems.unknown_setting(setting.key.span, key, of, table if names.helps else ()))
             continue
@@ -295,6 +291,18 @@ def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, 
         if value is not None:
             read[key] = value
     return read
+
+
+def each_once(names: Names, block: nodes.Object) -> Iterator[nodes.Setting]:
+    """The settings of a block, and of several of one name the first; the others are said."""
+    first: dict[str, Span] = {}
+    for setting in block.settings:
+        key = setting.key
+        if key.text in first:
+            names.said.append(problems.setting_twice(key.span, key.text, first[key.text]))
+        else:
+            first[key.text] = key.span
+            yield setting
 
 
 def arguments(names: Names, call: nodes.Call, due: str, *rules: Rule) -> Sequence[Any] | None:

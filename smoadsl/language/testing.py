@@ -118,7 +118,8 @@ def _outcome(
             return _fault(names, error)
         case nodes.List(items=items) if kind in ("judge", "router"):
             return tuple(_agent(names, item, _name(item), agents) for item in items)
-        case nodes.Object(settings=settings) if kind == "judge":
+        case nodes.Object() as block if kind == "judge":
+            settings = list(rules.each_once(names, block))
             for setting in settings:
                 _agent(names, setting.key, setting.key.text, agents)
             scores = {s.key.text: rules.number(1, 5)(names, s.value) for s in settings}

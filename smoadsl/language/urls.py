@@ -24,6 +24,10 @@ def private_host(url: str) -> str:
 
 def wrong_with_url(url: str) -> str:
     """What keeps a text from being a base URL; empty when nothing does."""
+    if not url.strip():
+        return "it is empty"
+    if any(c.isspace() or not c.isprintable() for c in url):
+        return "it has a space or a sign that can not be seen in it"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -31,7 +35,7 @@ def wrong_with_url(url: str) -> str:
         return str(error)
     if parts.scheme not in ("http", "https"):
         return "it does not begin with `https://` or `http://`"
-    if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):
+    if not parts.hostname:
         return "it names no host"
     if parts.username or parts.password:
         return "a user and password may not stand in it"
