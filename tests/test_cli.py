@@ -97,3 +97,56 @@ def test_roles_are_locked_or_refused(tmp_path: Path) -> None:
     refused = smoadsl("run", "--locked", str(tmp_path / "p.moa"), "hi")
     assert refused.exit_code == 1
     assert "not locked: run `smoadsl lock" in refused.stderr
+
+
+def test_a_test_that_fails_tells_what_happened(tmp_path: Path) -> None:
+    text = (
+        'model m = "groq/x"\npipeline p {\n  layer one { propose m * 2 }\n  aggregate m\n}\n'
+        'test "t" for p {\n  prompt "first?"\n  prompt "second?"\n  reply m.1 "one"\n  reply * "two\\u001b[31m"\n'
+        '  expect rounds == 3\n  expect answer == "no"\n}\n'
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    failed = smoadsl("test", str(tmp_path / "p.moa"))
+    assert failed.exit_code == 1
+    for words in (":11: expect rounds == 3\n      rounds is 2\n", ':12: expect answer == "no"\n      answer is "two'):
+        assert words in failed.stdout
+    happened = failed.stdout.partition("what happened:")[2]
+    assert [
+        word for word in ("first?", "second?", "one round 1", "m.1 ·", "two", "saw m.1 and m.2") if word not in happened
+    ] == []
+    assert max(map(len, happened.splitlines())) <= 80
+    assert "\x1b" not in failed.output
+
+
+def test_of_a_test_without_a_reply_only_that_is_said(tmp_path: Path) -> None:
+    text = (
+        'model m = "groq/x"\npipeline p {\n  layer one { propose m, a = m }\n  aggregate m\n}\n'
+        'test "t" for p {\n  prompt "hi"\n  reply a "x"\n  reply judge [a]\n  expect not failed\n}\n'
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    failed = smoadsl("test", str(tmp_path / "p.moa"))
+    assert 'a reply for m\n      the test has none: add `reply m "…"`' in failed.stdout
+    assert "expect not failed" not in failed.stdout
+    assert "never used" not in failed.stdout
+
+
+def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models.moa").write_text('model m = "groq/x"\n', encoding="utf-8")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    text = 'import "../models.moa"\npipeline p { aggregate m }\ntest "t" for p {\n prompt "hi"\n reply * "x"\n}\n'
+    file = inner / "p.moa"
+    file.write_text(text, encoding="utf-8")
+    for command in ("check", "plan", "test", "lock"):
+        assert smoadsl(command, str(file)).exit_code == 0
+        assert smoadsl(command, "--root", str(tmp_path), str(file)).exit_code == 0
+        refused = smoadsl(command, "--root", str(inner), str(file))
+        assert refused.exit_code == 1
+        assert "`../models.moa` lies outside the project's root, inner/" in refused.stderr
+        outside = smoadsl(command, "--root", str(inner), str(tmp_path / "models.moa"))
+        assert outside.exit_code == 2
+        assert "it lies outside the root, inner/" in outside.stderr
+        assert smoadsl(command, "--root", str(file), str(file)).exit_code == 2
+    assert smoadsl("run", "--root", str(inner), str(file), "hi").exit_code == 1
+    assert smoadsl("run", "--root", str(inner), str(tmp_path / "models.moa"), "hi").exit_code == 2

@@ -55,7 +55,7 @@ FOUND = {  # small plans that once took more than they were said to
   layer one repeat 2 {
     propose a * 3
     activate 1 by random()
-    judge pairwise(j) keep 1 { feedback = true }
+    judge pairwise(j) keep 1
   }
   aggregate a""",
 }

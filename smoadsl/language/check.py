@@ -13,7 +13,7 @@ from smoadsl.language.declare import Declarations, Overrides
 from smoadsl.language.load import Loaded
 from smoadsl.language.parse import parse_value
 from smoadsl.language.resolve import Names
-from smoadsl.language.testing import read_test
+from smoadsl.language.testing import Casts, read_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,10 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     declarations.unused_templates()
     whole = {name: pipeline for name, pipeline in pipelines.items() if pipeline}
     tests: list[checked.Test | None] = []
+    casts = Casts()
     for item in files[0].items:
         if isinstance(item, nodes.Test):
-            tests.append(read_test(names, whole, item))
+            tests.append(read_test(names, whole, casts, item))
     if loaded.whole and not names.declared:
         names.said.append(pipeline_problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
     main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))

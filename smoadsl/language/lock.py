@@ -13,6 +13,7 @@ import orjson
 from smoadsl.diagnostics.source import Source
 from smoadsl.language import checked
 from smoadsl.language.load import Reader, Refused
+from smoadsl.language.settings import SAMPLING
 
 LOCK_VERSION = 1
 
@@ -67,7 +68,8 @@ def lock_text(entries: Mapping[str, Entry]) -> str:
 
 
 def fingerprint(model: checked.Model, n: int, dataset: str, task: str, template: str) -> str:
-    """What a list of roles was made from: the model as written, its settings, n, dataset, task and template."""
-    settings = {key: repr(value) for key, value in sorted(model.settings.items())}
-    parts = [model.written, settings, n, dataset, task, template]
-    return hashlib.sha256(orjson.dumps(parts)).hexdigest()
+    """What a list of roles was made from: the model as written, how it samples, n, dataset, task and template. What a
+    call costs, and how long it may take, changes no role."""
+    sampling = {key: value for key, value in model.settings.items() if key in SAMPLING}
+    parts = [model.written, sampling, n, dataset, task, template]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -169,10 +169,10 @@ def unknown_measure(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     return _error("MOA209", span, f"a condition knows no `{name}`", did_you_mean(name, known))
 
 
-def not_a_condition(span: Span, found: str) -> Diagnostic:
-    if found.startswith("`moderator("):
+def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
+    if found.startswith("`moderator(") and not help:
         return _error("MOA210", span, "`moderator(…)` is compared with nothing", "write it alone, or after `not`")
-    help = "compare it: `agreement >= 0.75`, `round >= 2`"
+    help = help or "compare it: `agreement >= 0.75`, `round >= 2`"
     return _error("MOA210", span, f"a condition is due here, not {found}", help)
 
 
@@ -198,6 +198,11 @@ def bad_schema(span: Span, why: str) -> Diagnostic:
 def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
     """`of` is what has the setting, `why` a clause that says what keeps it from doing anything."""
     return _error("MOA231", span, f"`{key}` has no effect on {of}: {why}", help)
+
+
+def wrong_expectation(span: Span, fact: str, kind: str, how: str, help: str) -> Diagnostic:
+    """`how` is what it is compared with, or by."""
+    return _error("MOA232", span, f"`{fact}` is {kind}; it can not be compared {how}", help)
 
 
 # ---- MOA4xx: templates

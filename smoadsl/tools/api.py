@@ -21,7 +21,7 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, execute
-from smoadsl.tools.reader import DiskReader, read_source, root_of
+from smoadsl.tools.reader import read_source, reader_for
 
 
 class CompileError(Exception):
@@ -32,22 +32,31 @@ class CompileError(Exception):
         self.diagnostics = outcome.diagnostics
 
 
-def compile(file: str | Path | Source, pipeline: str | None = None, given: Given | None = None) -> Outcome[Plan]:
-    """The plan of a `.moa` file (a path, or a `Source` that holds its text), and all that is to be said about it."""
+def compile(
+    file: str | Path | Source,
+    pipeline: str | None = None,
+    given: Given | None = None,
+    root: str | Path | None = None,
+) -> Outcome[Plan]:
+    """The plan of a `.moa` file (a path, or a `Source` that holds its text), and all that is to be said about it.
+
+    What the file imports and names lies within `root`: the folder given, else the nearest one above the file with a
+    `.git`, else the file's own. Raises `OSError` when the file can not be read, or lies outside.
+    """
     if isinstance(file, Source):
         return compile_source(file, pipeline, given)
-    read = read_source(file)
+    reader, read = reader_for(file, root), read_source(file)
     if read.value is None:
         return Outcome(None, read.diagnostics)
-    return compile_source(read.value, pipeline, given, DiskReader(root_of(file)))
+    return compile_source(read.value, pipeline, given, reader)
 
 
-def analyse(file: str | Path, given: Given | None = None) -> Outcome[Program]:
-    """What a `.moa` file means, before any of its pipelines is chosen. Raises `OSError` when it can not be read."""
-    read = read_source(file)
+def analyse(file: str | Path, given: Given | None = None, root: str | Path | None = None) -> Outcome[Program]:
+    """What a `.moa` file means, before any of its pipelines is chosen. `root` and errors are those of `compile`."""
+    reader, read = reader_for(file, root), read_source(file)
     if read.value is None:
         return Outcome(None, read.diagnostics)
-    return analyse_source(read.value, given, DiskReader(root_of(file)))
+    return analyse_source(read.value, given, reader)
 
 
 async def run(

@@ -32,6 +32,13 @@ def given_options(command: F) -> F:
     return click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="Set a param.")(command)
 
 
+def root_option(command: F) -> F:
+    """`--root`."""
+    folder = click.Path(exists=True, file_okay=False)
+    return click.option("--root", type=folder, metavar="FOLDER",
+                        help="Read no file outside FOLDER; else the nearest folder with a .git.")(command)  # fmt: skip
+
+
 def given(params: Sequence[str], models: Sequence[str], base_urls: Sequence[str]) -> Given:
     return Given(_pairs("--set", params), _pairs("--model", models), _pairs("--base-url", base_urls))
 

@@ -44,6 +44,14 @@ def root_of(path: str | Path) -> Path:
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
+def reader_for(path: str | Path, root: str | Path | None = None) -> "DiskReader":
+    """The reader of what a file names: within `root`, else within the project that the file belongs to. Raises
+    `OSError` for a file that lies outside of the root itself."""
+    if root is not None and not Path(os.path.realpath(path)).is_relative_to(Path(root).resolve()):
+        raise OSError(f"it lies outside the root, {Path(root).resolve().name}/")
+    return DiskReader(Path(root) if root is not None else root_of(path))
+
+
 class DiskReader:
     """Reads what files name, relative to themselves, and nothing outside `root`, also not through links."""
 

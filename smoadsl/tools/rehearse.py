@@ -41,8 +41,8 @@ def rehearse(test: checked.Test) -> Rehearsal:
     plan = plan.model_copy(update={"bounds": bounds(plan)})
     stage = Stage(test, plan)
     answer = run_virtually(_play(test, plan, stage))
-    failures = [*stage.unexpected, *unmet(test.expects, _facts(plan, answer, stage.told)), *stage.unused()]
-    return Rehearsal(test, tuple(failures), tuple(stage.told))
+    failures = stage.unexpected or [*unmet(test.expects, _facts(plan, answer, stage.told)), *stage.unused()]
+    return Rehearsal(test, tuple(dict.fromkeys(failures)), tuple(stage.told))
 
 
 async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:

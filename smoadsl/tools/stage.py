@@ -38,6 +38,7 @@ class Stage:
         self._calls: dict[str, events.CallStarted] = {}
         self._fallen: Counter[str] = Counter()  # how many fallbacks down the line each call is
         self._teams: dict[str, tuple[str, ...]] = {}
+        self._stands_in: dict[str, str] = {}  # the layer in which each agent works now
         self._used: set[int] = set()
 
     def begin(self) -> None:
@@ -50,7 +51,7 @@ class Stage:
         return [
             Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span.origin)
             for reply in self._test.replies
-            if id(reply) not in self._used and not self.unexpected
+            if id(reply) not in self._used
         ]
 
     def hear(self, event: events.Event) -> None:
@@ -62,6 +63,8 @@ class Stage:
                 self._fallen[str(event.call)] += 1
             case events.RoundStarted():
                 self._teams[event.layer] = event.agents
+                inside, _, layer = event.layer.rpartition("/")
+                self._stands_in |= {f"{inside}/{agent}".lstrip("/"): layer for agent in event.agents}
             case _:
                 pass
 
@@ -76,10 +79,13 @@ class Stage:
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         call = self._calls[request.tag]
         reply = self._next(call, self._recipients(call))
-        if reply is not None and reply.after_s:
-            await asyncio.sleep(reply.after_s)
         outcome = reply.outcome if reply else self._unnamed(call, request)
-        text = await self._fault(call, outcome, on_text) or self._text(call, request, outcome)
+        word = self._rides_along(call, request, outcome)
+        await asyncio.sleep(max(one.after_s if one else 0.0 for one in (reply, word)))
+        stop = word.outcome if word else False
+        if isinstance(stop, checked.Fault):
+            outcome = stop
+        text = await self._fault(call, outcome, on_text) or self._text(call, request, outcome, stop)
         if on_text is not None:
             on_text(text)
         size = sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages)
@@ -108,7 +114,9 @@ class Stage:
     def _next(self, call: events.CallStarted, recipients: Sequence[tuple[str, str]]) -> checked.Reply | None:
         """The reply whose turn it is: of the first recipient that has any, those for the layer before those for all;
         the last of several repeats."""
-        layer = call.layer.rpartition("/")[2] if call.purpose != "aggregate" else ""  # which stands in none
+        layer = call.layer.rpartition("/")[2]
+        if call.purpose == "aggregate":  # in no layer, but that of a pipeline which is an agent is where the agent is
+            layer = self._stands_in.get(call.agent.rpartition("/")[0], "")
         for kind, name in recipients:
             fitting = [r for r in self._test.replies if r.kind == kind and r.name == name]
             for place in (layer, ""):
@@ -135,22 +143,24 @@ class Stage:
                 raise Fault(kind, f"{call.model} {message}", billed=True)
         return ""
 
-    def _text(self, call: events.CallStarted, request: Request, outcome: object) -> str:
+    def _text(self, call: events.CallStarted, request: Request, outcome: object, stop: object) -> str:
+        """The text of an outcome that is no fault. `stop` is the moderator's word, where it rides in a judge's call."""
+        also = {"stop": stop} if _asks(request, "stop") else {}
         match outcome:
             case None:
-                self.unexpected.append(
-                    Failure(f"a reply for {call.agent}", "the test has none", self._test.span.origin)
-                )
+                who = "aggregate" if call.purpose == "aggregate" else call.agent.rpartition("/")[2]
+                missing = f'the test has none: add `reply {who} "…"`, or `reply * "…"` for all who have none'
+                self.unexpected.append(Failure(f"a reply for {call.agent}", missing, self._test.span.origin))
                 raise Fault(FaultKind.LOCAL, f"the test has no reply for {call.agent}")
             case str():
                 return outcome
             case bool():
                 return _verdict(stop=outcome)
             case tuple():
-                return self._ranking(call, request, outcome)
+                return _verdict(**self._ranking(call, request, outcome), **also)
             case Mapping():
                 scores = {label: outcome.get(agent, 1.0) for label, agent in call.labels.items()}
-                return _verdict(scores=scores, **self._word(call, request))
+                return _verdict(scores=scores, **also)
             case _:
                 raise AssertionError(outcome)
 
@@ -173,25 +183,24 @@ class Stage:
         team = self._teams.get(call.layer, ())
         return tuple(name for name in team if name in call.labels.values())
 
-    def _ranking(self, call: events.CallStarted, request: Request, agents: tuple[str, ...]) -> str:
-        """The verdict that puts these agents first, in the form that the judge was asked for."""
+    def _ranking(self, call: events.CallStarted, request: Request, agents: tuple[str, ...]) -> dict[str, object]:
+        """What a verdict says that puts these agents first, in the form that the judge was asked for."""
         if _asks(request, "scores"):
             places = {agent: place for place, agent in enumerate(agents)}
             scores = {label: max(1, 5 - places.get(agent, 4)) for label, agent in call.labels.items()}
-            return _verdict(scores=scores, **self._word(call, request))
+            return {"scores": scores}
         layer = self._layers.get(call.layer)
         if layer and layer.judge and isinstance(layer.judge.by, ModelJudge) and layer.judge.by.kind == "pairwise":
             agents = (*agents, *self._declared(call))  # who is not named loses to who is
         label_of = {agent: label for label, agent in call.labels.items()}
         best = [label_of[agent] for agent in agents if agent in label_of]  # of a pair, those that are in it
-        return _verdict(best=best, **self._word(call, request))
+        return {"best": best}
 
-    def _word(self, call: events.CallStarted, request: Request) -> dict[str, bool]:
-        """The moderator's word, where the judge's call asks for it too."""
-        if not _asks(request, "stop"):
-            return {}
-        reply = self._next(call, [("moderator", "")])
-        return {"stop": reply is not None and reply.outcome is True}
+    def _rides_along(self, call: events.CallStarted, request: Request, outcome: object) -> checked.Reply | None:
+        """The moderator's reply, where a judge that gives a verdict is asked for the moderator's word too."""
+        if call.purpose == "judge" and _asks(request, "stop") and isinstance(outcome, tuple | Mapping):
+            return self._next(call, [("moderator", "")])
+        return None
 
 
 def _agent(name: str) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def starter(environ: Mapping[str, str]) -> Starter:
         key = WELL_KNOWN[provider].key
         if environ.get(key, "").strip():
             model = f"{provider}/{id_}"
-            about = f'# Any model of any provider can stand here: "provider/id". The key of this one is in {key}.'
+            about = f'# Any model of any provider can stand here: "provider/id".\n# The key of this one is in {key}.'
             return Starter(_file(about, model, 600, _SPARSE), model, key)
     return Starter(_file(_ABOUT_LOCAL, LOCAL, 160, _FREE), LOCAL, "")
 
@@ -47,16 +47,21 @@ def _file(about: str, model: str, max_tokens: int, rest: str) -> str:
 
 
 _HEAD = """\
-# A first mixture of agents: three drafts in three roles, the best two of them, and one answer made of those.
+# A first mixture of agents: three drafts in three roles, the best two of them,
+# and one answer made of those.
 #
-# `smoadsl check` says what is wrong with this file, `plan` what it will do and the most that can take, `test` runs the
-# test at its end without network or key, and `run` runs it. `smoadsl fmt` gives it its layout.
+#   smoadsl check   says what is wrong with this file
+#   smoadsl plan    what it will do, and the most that can take
+#   smoadsl test    runs the test at its end: no network, no key
+#   smoadsl run     runs it
+#   smoadsl fmt     gives it its layout
 
 """
 
 _ABOUT_LOCAL = """\
-# A small model inside the process, for demonstration: no key, no server, and little sense. With a key of your own, swap
-# it without an edit, `--model writer=groq/llama-3.1-8b-instant`, or here: "provider/id"."""
+# A small model inside the process, for demonstration: no key, no server, and
+# little sense. With a key of your own, swap it without an edit, by
+# `--model writer=groq/llama-3.1-8b-instant`, or here: "provider/id"."""
 
 _PANEL = """
 roles panel = [
@@ -68,10 +73,10 @@ roles panel = [
 
 _SPARSE = """
 pipeline first {
-  layer drafts repeat 2 {           # two rounds at most; the second reads what went on from the first
-    propose writer * 3 as panel     # three drafts at once, a role for each
+  layer drafts repeat 2 {           # two rounds at most: the second reads the
+    propose writer * 3 as panel     # first; three drafts at once, a role each
     judge   writer keep 2           # the best two go on
-    stop    when moderator(writer)  # asked in the same call: would another round be worth it?
+    stop    when moderator(writer)  # is another round worth it? (the same call)
   }
 
   aggregate writer                  # one answer out of what went on
@@ -84,9 +89,9 @@ test "the judge keeps two, and the moderator ends it" for first {
   reply writer.3  "It does not mirror the sea."
   reply judge     ["writer.3", "writer.1"]
   reply moderator true
-  reply aggregate "Air scatters blue light the most; the sky does not mirror the sea."
+  reply aggregate "Air scatters blue light the most; it mirrors nothing."
   expect rounds == 1
-  expect calls == 5                 # three drafts, judge and moderator in one, the answer
+  expect calls == 5                 # three drafts, judge and moderator, answer
   expect kept == ["writer.1", "writer.3"]
   expect answer contains "scatters"
 }
@@ -96,11 +101,16 @@ _FREE = """
 pipeline first {
   layer drafts {
     propose writer * 3 as panel  # three drafts at once, a role for each
-    judge   consensus() keep 2   # without a call: the two that share the most with the others
+    judge   consensus() keep 2   # the two that share the most, without a call
   }
 
-  # one answer out of what went on; the settings keep a small model from saying everything twice
-  aggregate writer { temperature = 0.3, frequency_penalty = 0.8, max_tokens = 320 }
+  # One answer out of what went on. The settings keep a small model from saying
+  # everything twice.
+  aggregate writer {
+    temperature       = 0.3
+    frequency_penalty = 0.8
+    max_tokens        = 320
+  }
 }
 
 test "the two that are most alike go on" for first {

@@ -10,18 +10,20 @@ from smoadsl.plan.lower import lower_recipes
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.tools import api
 from smoadsl.tools.locking import lock_roles
-from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics
+from smoadsl.tools.options import Exit, given, given_options, problems_exit, root_option, show_diagnostics
 
 
 @click.command()
 @click.argument("file")
 @click.option("--check", "only_check", is_flag=True, help="Make nothing; exit with 1 when a lock is missing or stale.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@root_option
 @given_options
 def command(
     file: str,
     only_check: bool,
     seed: int,
+    root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
@@ -29,7 +31,7 @@ def command(
     """Make the roles that FILE generates and pin them in FILE.lock."""
     may_change = replace(given(params, models, base_urls), roles_may_change=True)
     try:
-        program = api.analyse(file, may_change)
+        program = api.analyse(file, may_change, root)
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror or error}") from None
     show_diagnostics(program.diagnostics)

@@ -29,6 +29,7 @@ from smoadsl.tools.options import (
     given,
     given_options,
     problems_exit,
+    root_option,
     show_diagnostics,
 )
 
@@ -42,6 +43,7 @@ from smoadsl.tools.options import (
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
 @click.option("--locked", is_flag=True, help="Refuse roles that are not locked as they are written.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
+@root_option
 @given_options
 def command(
     file: str,
@@ -52,6 +54,7 @@ def command(
     seed: int,
     locked: bool,
     strict: bool,
+    root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
@@ -59,13 +62,13 @@ def command(
     """Put PROMPT (or standard input) through the pipeline in FILE (FILE:NAME where it has several)."""
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
-    plan = _plan(file, wanted)
+    plan = _plan(file, wanted, root)
     if plan.recipes and locked:
         missing = ", ".join(recipe.name for recipe in plan.recipes)
         click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
         sys.exit(Exit.PROBLEMS)
     if plan.recipes:
-        plan = _with_roles(plan, file, wanted, seed)
+        plan = _with_roles(plan, file, wanted, seed, root)
     _fetch_weights(plan)
     live = Live(streams=not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
     with ExitStack() as stack:
@@ -97,10 +100,10 @@ def command(
     sys.exit(Exit.DEGRADED if strict and answer.degraded else Exit.DONE)
 
 
-def _plan(file: str, wanted: Given) -> Plan:
+def _plan(file: str, wanted: Given, root: str | None) -> Plan:
     path, pipeline = file_and_pipeline(file)
     try:
-        outcome = api.compile(path, pipeline, wanted)
+        outcome = api.compile(path, pipeline, wanted, root)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
     show_diagnostics(outcome.diagnostics)
@@ -120,7 +123,7 @@ def _fetch_weights(plan: Plan) -> None:
                 sys.exit(Exit.FAILED)
 
 
-def _with_roles(plan: Plan, file: str, wanted: Given, seed: int) -> Plan:
+def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
     click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
     try:
@@ -129,7 +132,7 @@ def _with_roles(plan: Plan, file: str, wanted: Given, seed: int) -> Plan:
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(Exit.FAILED)
-    return _plan(file, wanted)
+    return _plan(file, wanted, root)
 
 
 def _print(answer: str) -> None:

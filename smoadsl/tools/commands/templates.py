@@ -10,17 +10,21 @@ from smoadsl.show.safe import one_line
 from smoadsl.tools.options import Exit
 
 _MOST_SHOWN = 40  # characters of what was asked for
-WHAT = {
-    "propose": "puts earlier responses to an agent: propose … { template = NAME }",
-    "rank": "asks a judge for the best K: judge MODEL … { template = NAME }",
-    "score": "asks a judge for scores from 1 to 5: judge score(MODEL) … { template = NAME }",
-    "pairwise": "asks a judge for the better of two: judge pairwise(MODEL) … { template = NAME }",
-    "moderator": "asks whether to end: moderator(MODEL, NAME)",
-    "router": "asks who should work: activate K by router(MODEL, NAME)",
-    "roles": "asks for role descriptions: roles … = generate(MODEL, N) { template = NAME }",
-    "repair": "asks for a verdict once more, with the fault named; it can not be replaced",
-    "aggregate": "puts the responses to the aggregate: aggregate MODEL { template = NAME }",
+WHAT = {  # what each does, and where one of an author's stands in its place
+    "propose": ("puts earlier responses to an agent", "propose … { template = NAME }"),
+    "rank": ("asks a judge for the best K", "judge MODEL … { template = NAME }"),
+    "score": ("asks a judge for scores from 1 to 5", "judge score(MODEL) … { template = NAME }"),
+    "pairwise": ("asks a judge for the better of two", "judge pairwise(MODEL) … { template = NAME }"),
+    "moderator": ("asks whether to end", "stop when moderator(MODEL, NAME)"),
+    "router": ("asks who should work", "activate K by router(MODEL, NAME)"),
+    "roles": ("asks for role descriptions", "roles … = generate(MODEL, N) { template = NAME }"),
+    "repair": ("asks for a verdict once more, with the fault named", "can not be replaced"),
+    "aggregate": ("puts the responses to the aggregate", "aggregate MODEL { template = NAME }"),
 }
+_NEXT = """
+`smoadsl templates rank > rank.j2` prints one into a file to start from, and
+`template mine = file("rank.j2")` declares it.
+"""
 
 
 @click.command()
@@ -30,7 +34,9 @@ def command(name: str | None) -> None:
     if name is None:
         width = max(map(len, BUILT_IN))
         for known in BUILT_IN:
-            click.echo(f"{known:{width}}  {WHAT[known]}")
+            what, use = WHAT[known]
+            click.echo(f"{known:{width}}  {what}\n{'':{width}}    {use}")
+        click.echo(_NEXT, nl=False)
     elif name in BUILT_IN:
         sys.stdout.buffer.write(f"{built_in(name)}\n".encode())  # as it is, on every system
         sys.stdout.buffer.flush()

@@ -5,19 +5,21 @@ import sys
 import click
 
 from smoadsl.tools import api
-from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.tools.failing import failing_text
+from smoadsl.tools.options import Exit, root_option, show_diagnostics
 from smoadsl.tools.rehearse import rehearse
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-def command(files: tuple[str, ...]) -> None:
+@root_option
+def command(files: tuple[str, ...], root: str | None) -> None:
     """Run the tests in FILES."""
     passed = failed = 0
     broken = False
     for file in files:
         try:
-            program = api.analyse(file)
+            program = api.analyse(file, root=root)
         except OSError as error:
             raise click.UsageError(f"{file}: {error.strerror or error}") from None
         show_diagnostics(program.diagnostics)
@@ -28,7 +30,7 @@ def command(files: tuple[str, ...]) -> None:
             result = rehearse(test)
             passed, failed = passed + result.passed, failed + (not result.passed)
             click.echo(f"{'pass' if result.passed else 'FAIL'}  {file}: {test.title}")
-            for failure in result.failures:
-                click.echo(f"      {failure.origin}: {failure.expected}\n        {failure.actual}")
+            if not result.passed:
+                click.echo(f"\n{failing_text(result)}")
     click.echo(f"{passed} passed, {failed} failed", err=True)
     sys.exit(Exit.PROBLEMS if failed or broken else Exit.DONE)
