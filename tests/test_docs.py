@@ -22,9 +22,9 @@ from smoadsl.builtins import answers, guard, prompts
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Severity
 from smoadsl.language import conditions, expecting, load, nodes, parse, settings, testing
+from smoadsl.language.agents import MOST_AGENTS_IN_ALL
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.check import Given
-from smoadsl.language.agents import MOST_AGENTS_IN_ALL
 from smoadsl.language.format import format
 from smoadsl.language.lock import entries_in
 from smoadsl.language.syntax_problems import KEYWORDS

@@ -142,7 +142,7 @@ class _Agents:
                 if isinstance(item, nodes.Text):
                     dealt.append(checked.Role(f"role.{number}", item.value))
                     continue
-                ref = rules.name(self.names, item)
+                ref = rules.name(self.names, item, "a role, or a text,")
                 role = self.names.find(ref.name, item.span, (nodes.Role,), "role") if ref else None
                 dealt.append(self.declarations.role(role) if role else None)
         elif isinstance(value, nodes.Ref):

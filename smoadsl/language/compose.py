@@ -198,7 +198,7 @@ class Composer:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and agents is not None and count > agents:
             self.names.said.append(
-                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, agents)
+                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, agents, agents)
             )
         gate = node.gate
         name = gate.name.text if isinstance(gate, nodes.Call) else gate.name
@@ -227,7 +227,7 @@ class Composer:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and active is not None and count > active:
             self.names.said.append(
-                pipeline_problems.too_many(node.count.span, "a quorum can not wait for", count, active)
+                pipeline_problems.too_many(node.count.span, "a quorum can not wait for", count, active, active)
             )
         after_s = rules.duration(self.names, node.after) if node.after else 0.0
         return None if count is None or after_s is None else checked.Quorum(count, after_s, node.span)

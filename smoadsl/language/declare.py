@@ -46,8 +46,8 @@ class Declarations:
 
     # ---- providers
 
-    def provider(self, name: str, span: Span) -> Provider | None:
-        """The declared or well-known provider of that name."""
+    def provider(self, name: str, span: Span, written: str = "") -> Provider | None:
+        """The declared or well-known provider of that name, which is part of what is `written`."""
         if name not in self._providers:
             declared = self.names.declared.get(name)
             if isinstance(declared, nodes.Provider):
@@ -59,7 +59,7 @@ class Declarations:
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
-                self.names.said.append(problems.unknown_provider(span, name, known))
+                self.names.said.append(problems.unknown_provider(span, name, known, written))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
         return self._providers[name]
@@ -71,7 +71,12 @@ class Declarations:
             rules.wrong_type(self.names, node.value, "the name of an adapter")
             return None
         if adapter.name not in ADAPTERS:
-            self.names.said.append(problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS))
+            row = WELL_KNOWN.get(adapter.name)
+            self.names.said.append(
+                problems.provider_as_adapter(adapter.span, adapter.name, row.adapter, row.base_url)
+                if row
+                else problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS)
+            )
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
@@ -110,7 +115,7 @@ class Declarations:
         if why:
             self.names.said.append(problems.bad_base_url(span, why))
         elif with_key and url.startswith("http:") and not urls.to_this_machine(url):
-            self.names.said.append(problems.key_in_clear(span, urls.origin_of(url)))
+            self.names.said.append(problems.key_in_clear(span, url))
         elif not local and (host := urls.private_host(url)):
             self.names.said.append(problems.private_address(span, host))
         else:
@@ -162,7 +167,7 @@ class Declarations:
             return None
         at = value.lines[0] if value.lines else value.span.start
         self.names.used.add(provider_name)
-        provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
+        provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)), value.value)
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
         own = self.names.value(node.value)
         written = own.value if isinstance(own, nodes.Text) else value.value
@@ -256,7 +261,9 @@ class Declarations:
         try:
             return read_schema(source.text)
         except SchemaError as error:
-            self.names.said.append(problems.bad_schema(inner.span, str(error)))
+            at, path = error.at, inner.args[0].span
+            span = path if at is None else Span(source, at, min(at + 1, len(source.text)))
+            self.names.said.append(problems.bad_schema(span, str(error), *([] if at is None else [path])))
             return None
 
     def template(self, ref: nodes.Ref) -> checked.Template | None:

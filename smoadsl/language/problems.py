@@ -28,6 +28,26 @@ _CALLS = {  # how built-in functions are written
     "router": "router(MODEL)", "score": "score(MODEL)", "text": "text", "vote": "vote()", "yes_no": "yes_no",
 }  # fmt: skip
 _MEND = (  # for a due type and what was found in its place: how one becomes the other
+    ("a whole number", "a number with a fraction", "leave out the point and what follows it"),
+    ("a duration", "a text", "write it without quotes"),
+    ("a rate", "a number", "say in which time: `600/min`, `10/s`"),
+    ("a rate", "a text", "write it without quotes"),
+    ("a number", "a duration", "take the unit away"),
+    ("a whole number", "a duration", "take the unit away"),
+    ("a number", "an amount of money", "take the dollar sign away"),
+    ("a whole number", "an amount of money", "take the dollar sign away"),
+    ("an amount of money", "a text", "write it without quotes"),
+    ("a number", "a measure", "compare with a number, or a param that is one"),
+    ("an amount of money", "a measure", "compare with an amount such as `$0.05`, or a param that is one"),
+    ("a duration", "a measure", "compare with a duration such as `20s`, or a param that is one"),
+    ("a text", "a number", "write it in double quotes"),
+    ("a text", "true or false", "write it in double quotes"),
+    ("a model", "a text", 'declare it, `model NAME = "…"`, and write its name here'),
+    ("a model", "a list", "name one of them"),
+    ("a model or pipeline", "a list", "write its members themselves here"),
+    ("a model or a list of models", "an empty list", "put a model into it"),
+    ("one of", "a text", "write one of these words without quotes"),
+    ("one of", "a name", "write one of these words"),
     ("a duration", "a number", "add a unit: `250ms`, `20s`, `2m`, `1h`"),
     ("a number", "a text", "write it without quotes"),
     ("a whole number", "a text", "write it without quotes"),
@@ -37,6 +57,15 @@ _MEND = (  # for a due type and what was found in its place: how one becomes the
     ("a declared name", "a text", "declare it, and write its name here without quotes"),
     ("a text", "a name", "write it in double quotes"),
     ("a list of texts", "a text", "put it in brackets: `[…]`"),
+)
+
+_MEANT = {  # other names of what conditions measure
+    "calls": "spent.calls", "consensus": "agreement", "consistency": "agreement", "cost": "spent.usd",
+    "majority": "agreement", "money": "spent.usd", "rounds": "round", "score": "score.best", "time": "spent.time",
+    "tokens": "spent.tokens", "usd": "spent.usd", "vote": "agreement",
+}  # fmt: skip
+_PUBLISHERS = frozenset(  # of open weights: they name models, and serve none
+    "databricks google ibm-granite meta-llama microsoft mistralai moonshotai nvidia Qwen deepseek-ai zai-org".split()
 )
 
 
@@ -53,9 +82,9 @@ def nul_character(span: Span) -> Diagnostic:
     )
 
 
-def too_large(span: Span, size: int, most: int) -> Diagnostic:
+def too_large(span: Span, size: int, most: int, unit: str = "characters") -> Diagnostic:
     return _error(
-        "MOA003", span, f"the file has {size:,} characters; {most:,} are the most", "split it and use `import`"
+        "MOA003", span, f"the file has {size:,} {unit}; the most are {most:,} characters", "split it and use `import`"
     )
 
 
@@ -94,9 +123,10 @@ def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
     )
 
 
-def wrong_kind(span: Span, name: str, found: str, due: str, declared: Span) -> Diagnostic:
+def wrong_kind(span: Span, name: str, found: str, due: str, known: Iterable[str], declared: Span) -> Diagnostic:
     message = f"`{name}` is a {found}; a {due} is due here"
-    return _error("MOA103", span, message, f"write the name of a {due}", Related("declared here", declared))
+    help = did_you_mean(name, known) or f"write the name of a {due}"
+    return _error("MOA103", span, message, help, Related("declared here", declared))
 
 
 def import_refused(span: Span, path: str, why: str) -> Diagnostic:
@@ -120,7 +150,7 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
 
 
 def wrong_type(span: Span, due: str, found: str, *related: Related) -> Diagnostic:
-    kind = "a name" if found.startswith("the name") else found
+    kind = "a name" if found.startswith("the name") else "a measure" if found.startswith("the measure") else found
     help = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
     return _error("MOA201", span, f"{due} is due here, not {found}", help, *related)
 
@@ -129,8 +159,8 @@ def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diag
     return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known) or "take it away")
 
 
-def out_of_range(span: Span, due: str, *related: Related) -> Diagnostic:
-    return _error("MOA203", span, f"out of range: {due} is due here", "", *related)
+def out_of_range(span: Span, due: str, help: str = "") -> Diagnostic:
+    return _error("MOA203", span, f"out of range: {due} is due here", help)
 
 
 def setting_twice(span: Span, key: str, first: Span) -> Diagnostic:
@@ -141,6 +171,8 @@ def unknown_function(span: Span, name: str, where: str, known: Iterable[str]) ->
     names = list(known)
     if name in names:  # written as a function, though it is none
         return _error("MOA205", span, f"the {where} `{name}` takes nothing in parentheses", f"write `{name}`")
+    if (where, name) == ("judge", "rank"):
+        return _error("MOA205", span, "`rank` is no judge", "a model alone ranks: `judge MODEL`")
     return _error("MOA205", span, f"`{name}` is no {where}", did_you_mean(name, names))
 
 
@@ -166,7 +198,8 @@ def not_a_choice(span: Span, name: str, choices: str) -> Diagnostic:
 def unknown_measure(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     if name == "moderator":
         return _error("MOA209", span, "`moderator` asks a model", f"name one: `{_CALLS[name]}`")
-    return _error("MOA209", span, f"a condition knows no `{name}`", did_you_mean(name, known))
+    help = f"did you mean `{_MEANT[name]}`?" if name in _MEANT else did_you_mean(name, known)
+    return _error("MOA209", span, f"a condition knows no `{name}`", help)
 
 
 def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
@@ -176,11 +209,16 @@ def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
     return _error("MOA210", span, f"a condition is due here, not {found}", help)
 
 
-def can_never_hold(span: Span, name: str, low: float, high: float) -> Diagnostic:
+def can_never_hold(span: Span, name: str, value: float, low: float, high: float) -> Diagnostic:
     bounds = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never less than {low:g}"
     due = f"a number between {low:g} and {high:g}" if high < math.inf else f"more than {low:g}"
     message = f"this comes out the same in every run: `{name}` {bounds}"
-    return _error("MOA211", span, message, f"compare with {due}")
+    return _error("MOA211", span, message, as_share(value, low, high) or f"compare with {due}")
+
+
+def as_share(value: float, low: float, high: float) -> str:
+    """How a percentage is written where a share is due; empty where that is not so."""
+    return f"a share is written as a number: `{value / 100:g}`" if (low, high) == (0, 1) and 5 <= value <= 100 else ""
 
 
 def bad_pattern(span: Span, why: str) -> Diagnostic:
@@ -191,8 +229,12 @@ def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
     return _error("MOA213", span, f"{of} needs `{key}`", f"add `{key} = …`")
 
 
-def bad_schema(span: Span, why: str) -> Diagnostic:
-    return _error("MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form")
+def bad_schema(span: Span, why: str, *named: Span) -> Diagnostic:
+    """`named` is where the file is named, if the span is in the file itself."""
+    related = [Related("named here", place) for place in named]
+    return _error(
+        "MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form", *related
+    )
 
 
 def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
@@ -223,11 +265,16 @@ def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> D
 # ---- MOA5xx: providers, models and prices
 
 
-def unknown_provider(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
+def unknown_provider(span: Span, name: str, known: Sequence[str], written: str = "") -> Diagnostic:
+    """`written` is the whole "provider/id", where it stands in a model."""
     guess = did_you_mean(name, known)
-    help = (
-        guess if guess.startswith("did") else f'declare it: `provider {name} = openai {{ base_url = "https://…/v1" }}`'
-    )
+    publisher = name in _PUBLISHERS or not ((name.isidentifier() and name.islower()) or guess.startswith("did"))
+    if written and publisher:
+        help = f'say who serves it, such as "together/{written}"' if written.isprintable() else ""
+    elif guess.startswith("did"):
+        help = guess
+    else:
+        help = f'declare it: `provider {name} = openai {{ base_url = "https://…/v1" }}`'
     return _error("MOA501", span, f"no provider is called `{name}`", help)
 
 
@@ -238,6 +285,11 @@ def bad_model(span: Span) -> Diagnostic:
         "a model is written `provider/id`",
         'such as "groq/llama-3.1-8b-instant" or "local/smollm2-135m"',
     )
+
+
+def provider_as_adapter(span: Span, name: str, adapter: str, base_url: str) -> Diagnostic:
+    help = f'write `{adapter} {{ base_url = "{base_url}" }}`; models name it without a declaration: "{name}/…"'
+    return _error("MOA516", span, f"`{name}` is a provider; an adapter is due here", help)
 
 
 def unknown_adapter(span: Span, name: str, known: Iterable[str]) -> Diagnostic:

@@ -97,14 +97,12 @@ class Names:
         if isinstance(item, kinds):
             self.used.add(name)
             return item
+        if item is None and self.unread(name):
+            return None
+        known = [one for one, declared in self.declared.items() if isinstance(declared, kinds)] if self.helps else []
         if item is not None:
             self.used.add(name)
-            self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
-        elif not self.unread(name):
-            known = (
-                [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
-                if self.helps
-                else []
-            )
+            self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, known, item.name.span))
+        else:
             self.said.append(problems.unknown_name(written or span, name, what, known))
         return None

@@ -66,10 +66,12 @@ def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = Fals
 
     def read(names: Names, node: nodes.Value) -> int | float | None:
         found = names.value(node)
-        if not isinstance(found, nodes.Number) or (whole and not isinstance(found.value, int)):
+        if not isinstance(found, nodes.Number):
             wrong_type(names, node, due)
+        elif whole and not isinstance(found.value, int):
+            names.said.append(problems.wrong_type(node.span, due, "a number with a fraction"))
         elif not low <= found.value <= high:
-            names.said.append(problems.out_of_range(node.span, due))
+            names.said.append(problems.out_of_range(node.span, due, problems.as_share(found.value, low, high)))
         else:
             return found.value
         return None
@@ -169,8 +171,8 @@ def ratio_or_true(default: float) -> Rule:
                 return default if value else None
             case nodes.Number(value=value) if 0 < value <= 1:
                 return float(value)
-            case nodes.Number():
-                names.said.append(problems.out_of_range(node.span, due))
+            case nodes.Number(value=value):
+                names.said.append(problems.out_of_range(node.span, due, problems.as_share(value, 0, 1)))
             case _:
                 wrong_type(names, node, due)
         return None

@@ -131,6 +131,13 @@ def bad_escape(span: Span) -> Diagnostic:
     return _error("MOA008", span, f"`{span.text}` is no escape", help)
 
 
+def unseen_escape(span: Span) -> Diagnostic:
+    """Half of LaTeX begins so: `\\boxed`, `\\frac`."""
+    sign = "backspace" if span.text == r"\b" else "form feed"
+    help = 'a backslash is written `\\\\`; a text block in `"""` takes backslashes as they stand'
+    return Diagnostic("MOA926", Severity.ADVICE, f"`{span.text}` is a {sign}, which hardly any text needs", span, help)
+
+
 def turns_reading(span: Span, in_text: bool) -> Diagnostic:
     """A character that makes what follows look as if it stood elsewhere: a warning in a text, an error in a comment."""
     severity, where = (Severity.ADVICE, "text") if in_text else (Severity.ERROR, "comment")

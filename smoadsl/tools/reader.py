@@ -2,6 +2,7 @@
 
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from smoadsl.diagnostics.diagnostic import Outcome
@@ -19,14 +20,20 @@ def read_source(path: str | Path) -> Outcome[Source]:
     raw = _bytes(Path(path))
     if len(raw) > _MOST_BYTES:
         source = Source(name, "")
-        return Outcome(None, (problems.too_large(Span(source, 0, 0), os.path.getsize(path), MOST_CHARACTERS),))
+        size = os.path.getsize(path)
+        return Outcome(None, (problems.too_large(Span(source, 0, 0), size, MOST_CHARACTERS, "bytes"),))
+    return decoded(name, raw)
+
+
+def decoded(name: str, raw: bytes) -> Outcome[Source]:
+    """The bytes of a file as a source, a byte order mark taken off."""
+    mark = len(BOM_UTF8) if raw.startswith(BOM_UTF8) else 0
     try:
-        return Outcome(Source(name, raw.decode("utf-8-sig")))
+        return Outcome(Source(name, raw[mark:].decode()))
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", "replace")
-        source = Source(name, before)
-        at = max(0, len(before) - 1)
-        return Outcome(None, (problems.not_utf8(Span(source, at, at + 1), error.start),))
+        at = len(raw[mark : mark + error.start].decode())
+        source = Source(name, raw[mark:].decode(errors="replace"))
+        return Outcome(None, (problems.not_utf8(Span(source, at, at + 1), mark + error.start),))
 
 
 def _bytes(path: Path) -> bytes:
