@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
-from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
+from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules
 from smoadsl.language.advice import advice
 from smoadsl.language.compose import Composer
 from smoadsl.language.declare import Declarations, Overrides
@@ -51,7 +51,9 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
                 declarations.roles(node)
             case nodes.Template():
                 declarations.declared_template(node)
-            case nodes.Param() | nodes.Pipeline():
+            case nodes.Param():
+                rules.constant(names, node.value)
+            case nodes.Pipeline():
                 pass
     composer = Composer(declarations)
     pipelines = {p.name.text: composer.pipeline(p) for p in names.declared.values() if isinstance(p, nodes.Pipeline)}
@@ -82,7 +84,7 @@ def _overrides(names: Names, given: Given) -> Overrides:
     providers = {*names.of_kind(nodes.Provider), *WELL_KNOWN}
     for name, text in base_urls.items():
         if name not in providers and not names.unread(name):
-            names.said.append(problems.unknown_provider(text.span, name, sorted(providers)))
+            names.said.append(provider_problems.unknown_provider(text.span, name, sorted(providers)))
     return Overrides(models, base_urls, given.roles_may_change)
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
+from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules, settings
 from smoadsl.language.agents import MOST_AGENTS_IN_ALL, Room, names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions, mentions_scores
@@ -73,6 +73,7 @@ class Composer:
         answer = self._only(_of(node.statements, nodes.Answer), "answer", "this pipeline")
         form = self._answer(answer) if answer else AnswerForm()
         cap = self._only(_of(node.statements, nodes.Budget), "budget", "this pipeline")
+        limits = self._budget(cap)
         layers = self._layers(written, layer_lost)
         aggregate = self._only(_of(node.statements, nodes.Aggregate), "aggregate", "this pipeline")
         end = self._aggregate(aggregate, written, layer_lost) if aggregate else None
@@ -83,7 +84,7 @@ class Composer:
             return None
         if self.names.lost(node):
             return None
-        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span)
+        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, limits, node.span)
         if pipeline.budget.usd is not None and cap:
             self._priced(pipeline, cap)
         return pipeline if len(self.names.said) == said_before else None
@@ -97,7 +98,7 @@ class Composer:
         at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
         unpriced = [model.name for model in models_of(pipeline, self._models) if not self._has_price(model)]
         if unpriced:
-            self.names.said.append(problems.no_price(at, unpriced))
+            self.names.said.append(provider_problems.no_price(at, unpriced))
 
     def _has_price(self, model: checked.Model) -> bool:
         """Whether a model has a price, or one that could not be read."""

@@ -10,7 +10,7 @@ from smoadsl.builtins.prompts import Place, built_in
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language import checked, nodes, problems, provider_problems, rules, settings
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
@@ -59,7 +59,7 @@ class Declarations:
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
-                self.names.said.append(problems.unknown_provider(span, name, known, written))
+                self.names.said.append(provider_problems.unknown_provider(span, name, known, written))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
         return self._providers[name]
@@ -73,9 +73,9 @@ class Declarations:
         if adapter.name not in ADAPTERS:
             row = WELL_KNOWN.get(adapter.name)
             self.names.said.append(
-                problems.provider_as_adapter(adapter.span, adapter.name, row.adapter, row.base_url)
+                provider_problems.provider_as_adapter(adapter.span, adapter.name, row.adapter, row.base_url)
                 if row
-                else problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS)
+                else provider_problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS)
             )
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
@@ -86,8 +86,9 @@ class Declarations:
             why = "its models run inside this process"
             self.names.said += [problems.without_effect(key.span, key.text, "this provider", why) for key in idle]
             return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
-        if "base_url" not in written and not self.names.lost(node, "base_url"):
-            self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
+        meant = {problems.meant_setting(key, settings.PROVIDER) for key in written.keys() - settings.PROVIDER.keys()}
+        if not {"base_url"} & {*written, *meant} and not self.names.lost(node, "base_url"):
+            self.names.said.append(provider_problems.no_base_url(node.name.span, node.name.text))
         elif "base_url" in read and not self._good_url(
             base_url, written["base_url"], "api_key" in read, read.get("local", False)
         ):
@@ -113,11 +114,11 @@ class Declarations:
 
         why = urls.wrong_with_url(url)
         if why:
-            self.names.said.append(problems.bad_base_url(span, why))
+            self.names.said.append(provider_problems.bad_base_url(span, why))
         elif with_key and url.startswith("http:") and not urls.to_this_machine(url):
-            self.names.said.append(problems.key_in_clear(span, url))
+            self.names.said.append(provider_problems.key_in_clear(span, url))
         elif not local and (host := urls.private_host(url)):
-            self.names.said.append(problems.private_address(span, host))
+            self.names.said.append(provider_problems.private_address(span, host))
         else:
             return True
         return False
@@ -162,8 +163,9 @@ class Declarations:
             rules.wrong_type(self.names, node.value, 'a text like "provider/id"')
             return None
         provider_name, slash, id_ = value.value.partition("/")
-        if not (slash and provider_name and id_):
-            self.names.said.append(problems.bad_model(value.span))
+        if not (slash and provider_name and id_) or "://" in value.value or any(c.isspace() for c in value.value):
+            if not self.names.lost(value):
+                self.names.said.append(provider_problems.bad_model(value.span))
             return None
         at = value.lines[0] if value.lines else value.span.start
         self.names.used.add(provider_name)
@@ -182,7 +184,7 @@ class Declarations:
         for ref in refs:
             if ref.name in self._open:
                 chain = [*self._open[self._open.index(ref.name) :], ref.name]
-                self.names.said.append(problems.fallback_cycle(ref.span, chain))
+                self.names.said.append(provider_problems.fallback_cycle(ref.span, chain))
                 continue
             if len(self._open) >= MOST_NESTING and ref.name not in self._models:
                 self.names.said.append(problems.too_deep(ref.span, MOST_NESTING))

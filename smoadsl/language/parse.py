@@ -71,6 +71,7 @@ class _Reading:
         items = [item for group in groups if (item := self._item(group)) is not None]
         if self.misread.open_to_the_end:
             self.unread_names.add("")
+        self.left_out += [nodes.Unread(span, "") for span in self.misread.open_texts]
         unread = tuple(sorted(self.left_out, key=lambda one: one.span.start))
         return Outcome(nodes.File(tuple(items), frozenset(self.unread_names), unread), tuple(self.said))
 
@@ -118,20 +119,29 @@ class _Reading:
             tree = _feed(tokens, "item")
         except UnexpectedToken:
             recovered = recover(tokens)
+            kept = None if self._is_torn(recovered.mistakes, tokens) else recovered.tokens
             for mistake in recovered.mistakes:
                 self._report(mistake, tokens)
-            tree = _feed(recovered.tokens, "item") if recovered.tokens is not None else None
+            tree = _feed(kept, "item") if kept is not None else None
         if mended:
             del self.left_out[left_out_before:]
             self._leave_out(tokens, "")  # anything may have been meant to stand anywhere
         said_before = len(self.said)
         item = build_item(self.source, tree, self.said) if tree is not None else None
-        if isinstance(item, nodes.Import) and len(self.said) > said_before:
+        is_open = item is not None and any(item.span.start < text.start for text in self.misread.open_texts[-1:])
+        if isinstance(item, nodes.Import) and (is_open or len(self.said) > said_before):
             self.unread_names.add("")
             return None
         if item is None:
             self.unread_names |= names
         return item
+
+    def _is_torn(self, mistakes: Sequence[Mistake], tokens: Sequence[Token]) -> bool:
+        """Whether an unreadable word, told already, cuts an item in two: what stands before it means something else."""
+        return any(
+            mistake.left_out[1] == len(tokens) > mistake.at and tokens[mistake.at].line in self.misread.lines
+            for mistake in mistakes
+        )
 
     def _leave_out(self, tokens: Sequence[Token], word: str) -> None:
         span = Span(self.source, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)

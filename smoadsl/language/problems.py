@@ -1,16 +1,16 @@
 """Problems, to hold the wording of everything the language says to an author: one function for each code.
 
-What parsing says is in `syntax_problems`. Codes are stable. Families: MOA0xx reading and syntax, MOA1xx names and
-imports, MOA2xx values and types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, MOA9xx
-advice.
+What parsing says is in `syntax_problems`, what is said of pipelines in `pipeline_problems`, of providers and models in
+`provider_problems`. Codes are stable. Families: MOA0xx reading and syntax, MOA1xx names and imports, MOA2xx values and
+types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, MOA9xx advice.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
 from smoadsl.diagnostics.source import Span
-from smoadsl.diagnostics.suggest import did_you_mean
+from smoadsl.diagnostics.suggest import closest, did_you_mean
 
 
 def _error(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
@@ -23,7 +23,8 @@ def _advice(code: str, span: Span, message: str, help: str = "", *related: Relat
 
 _CALLS = {  # how built-in functions are written
     "best": "best()", "choice": 'choice("A", "B")', "cluster": "cluster()", "consensus": "consensus()",
-    "env": 'env("NAME")', "file": 'file("path")', "json": 'json("field")', "moderator": "moderator(MODEL)",
+    "env": 'env("NAME")', "file": 'file("path")',
+    "generate": "generate(MODEL, 4)", "json": 'json("field")', "moderator": "moderator(MODEL)",
     "number": "number", "pairwise": "pairwise(MODEL)", "random": "random()", "regex": 'regex("…")', "ring": "ring(1)",
     "router": "router(MODEL)", "score": "score(MODEL)", "text": "text", "vote": "vote()", "yes_no": "yes_no",
 }  # fmt: skip
@@ -57,6 +58,8 @@ _MEND = (  # for a due type and what was found in its place: how one becomes the
     ("a declared name", "a text", "declare it, and write its name here without quotes"),
     ("a text", "a name", "write it in double quotes"),
     ("a list of texts", "a text", "put it in brackets: `[…]`"),
+    ("a text", "a list", "take the brackets away"),
+    ("a number", "a list", "take the brackets away"),
 )
 
 _MEANT = {  # other names of what conditions measure
@@ -64,9 +67,15 @@ _MEANT = {  # other names of what conditions measure
     "majority": "agreement", "money": "spent.usd", "rounds": "round", "score": "score.best", "time": "spent.time",
     "tokens": "spent.tokens", "usd": "spent.usd", "vote": "agreement",
 }  # fmt: skip
-_PUBLISHERS = frozenset(  # of open weights: they name models, and serve none
-    "databricks google ibm-granite meta-llama microsoft mistralai moonshotai nvidia Qwen deepseek-ai zai-org".split()
-)
+_SETTINGS_ELSEWHERE = {
+    "api_base": "base_url", "endpoint": "base_url", "host": "base_url", "url": "base_url", "key": "api_key",
+    "token": "api_key", "max_completion_tokens": "max_tokens", "max_length": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens", "temp": "temperature", "stop_sequences": "stop", "max_retries": "retries",
+    "reasoning_effort": "reasoning", "fallbacks": "fallback", "cost": "usd", "price": "usd", "money": "usd",
+    "seconds": "time", "extra_body": "extra", "rpm": "rate", "tpm": "tokens_rate", "max_concurrency": "concurrency",
+}  # fmt: skip
+_VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
 
 
 # ---- MOA0xx: reading
@@ -107,7 +116,8 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     help = did_you_mean(name, known)
     if what == "model" and name in _CALLS and not help.startswith("did"):
         help = f"did you mean `{_CALLS[name]}`?"
-    declared = {"model": f'model {name} = "provider/id"', "role": f'role {name} = "…"'}
+    model = f'model {name} = "provider/id"'
+    declared = {"model": model, "model or pipeline": model, "role": f'role {name} = "…"'}
     if not help and what in declared and name.isidentifier():
         help = f"declare it: `{declared[what]}`"
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
@@ -149,14 +159,30 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
 # ---- MOA2xx: values and types
 
 
-def wrong_type(span: Span, due: str, found: str, *related: Related) -> Diagnostic:
+def no_param(name: str, params: Iterable[str]) -> str:
+    """How to mend a name that stands for no value."""
+    guess = did_you_mean(name, params)
+    return guess if guess.startswith("did") else f"write the value itself, or declare it: `param {name} = …`"
+
+
+def wrong_type(span: Span, due: str, found: str, *related: Related, help: str = "") -> Diagnostic:
     kind = "a name" if found.startswith("the name") else "a measure" if found.startswith("the measure") else found
-    help = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
+    mend = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
+    help = mend or (help if due.startswith(_VALUES) else "")
     return _error("MOA201", span, f"{due} is due here, not {found}", help, *related)
 
 
 def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known) or "take it away")
+    names = list(known)
+    meant = meant_setting(key, names)
+    help = f"did you mean `{meant}`?" if meant else did_you_mean(key, names) or "take it away"
+    return _error("MOA202", span, f"{of} has no setting `{key}`", help)
+
+
+def meant_setting(key: str, known: Collection[str]) -> str | None:
+    """The setting that is meant by what other tools call it, or by a slip."""
+    found = _SETTINGS_ELSEWHERE.get(key.lower())
+    return found if found in known else closest(key, known)
 
 
 def out_of_range(span: Span, due: str, help: str = "") -> Diagnostic:
@@ -260,80 +286,6 @@ def template_unknown(span: Span, name: str, where: str, known: Iterable[str]) ->
 
 def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> Diagnostic:
     return _error("MOA403", span, f"templates have no {kind} `{name}`", did_you_mean(name, known))
-
-
-# ---- MOA5xx: providers, models and prices
-
-
-def unknown_provider(span: Span, name: str, known: Sequence[str], written: str = "") -> Diagnostic:
-    """`written` is the whole "provider/id", where it stands in a model."""
-    guess = did_you_mean(name, known)
-    publisher = name in _PUBLISHERS or not ((name.isidentifier() and name.islower()) or guess.startswith("did"))
-    if written and publisher:
-        help = f'say who serves it, such as "together/{written}"' if written.isprintable() else ""
-    elif guess.startswith("did"):
-        help = guess
-    else:
-        help = f'declare it: `provider {name} = openai {{ base_url = "https://…/v1" }}`'
-    return _error("MOA501", span, f"no provider is called `{name}`", help)
-
-
-def bad_model(span: Span) -> Diagnostic:
-    return _error(
-        "MOA502",
-        span,
-        "a model is written `provider/id`",
-        'such as "groq/llama-3.1-8b-instant" or "local/smollm2-135m"',
-    )
-
-
-def provider_as_adapter(span: Span, name: str, adapter: str, base_url: str) -> Diagnostic:
-    help = f'write `{adapter} {{ base_url = "{base_url}" }}`; models name it without a declaration: "{name}/…"'
-    return _error("MOA516", span, f"`{name}` is a provider; an adapter is due here", help)
-
-
-def unknown_adapter(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA503", span, f"no adapter is called `{name}`", did_you_mean(name, known))
-
-
-def no_base_url(span: Span, name: str) -> Diagnostic:
-    return _error("MOA504", span, f"provider `{name}` has no `base_url`", 'add `base_url = "https://host/v1"`')
-
-
-def bad_base_url(span: Span, why: str) -> Diagnostic:
-    return _error("MOA505", span, f"this is no base URL: {why}", 'write it like "https://host/v1"')
-
-
-def literal_key(span: Span) -> Diagnostic:
-    return _error(
-        "MOA506", span, "a key may not be written in a file", 'write `env("NAME")` and set that variable when you run'
-    )
-
-
-def fallback_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
-    return _error(
-        "MOA508", span, "fallbacks lead back: " + " → ".join(chain), "end the chain with a model that has no fallback"
-    )
-
-
-def no_price(span: Span, models: Sequence[str]) -> Diagnostic:
-    listed = ", ".join(f"`{model}`" for model in models)
-    help = "add `price = { input = $…, output = $… }`, per million tokens, to each of them"
-    return _error("MOA509", span, f"a budget in dollars needs the prices of {listed}", help)
-
-
-def key_in_clear(span: Span, url: str) -> Diagnostic:
-    return _error(
-        "MOA507",
-        span,
-        f"a key would travel unencrypted to {url}",
-        "use `https://`; plain `http://` with a key is for this machine alone",
-    )
-
-
-def private_address(span: Span, host: str) -> Diagnostic:
-    help = "add `local = true` to the provider's settings, if it stands in your own network"
-    return _error("MOA531", span, f"`{host}` is no host of the open internet", help)
 
 
 # ---- MOA9xx: advice

@@ -100,6 +100,8 @@ class Names:
         if item is None and self.unread(name):
             return None
         known = [one for one, declared in self.declared.items() if isinstance(declared, kinds)] if self.helps else []
+        if nodes.Model in kinds and not any(isinstance(self.declared[one], nodes.Model) for one in known):
+            known = []  # pipelines alone are not what one looks for
         if item is not None:
             self.used.add(name)
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, known, item.name.span))

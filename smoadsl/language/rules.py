@@ -9,7 +9,7 @@ from smoadsl.calls.price import Price
 from smoadsl.calls.route import Env
 from smoadsl.diagnostics.diagnostic import Related
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import nodes, problems
+from smoadsl.language import nodes, problems, provider_problems
 from smoadsl.language.resolve import Names
 
 T = TypeVar("T")
@@ -46,9 +46,9 @@ def describe(node: nodes.Value | nodes.Condition) -> str:
 
 
 def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
-    if isinstance(node, nodes.Ref) and names.unread(node.name):
-        return
     found = names.value(node)
+    if any(isinstance(one, nodes.Ref) and names.unread(one.name) for one in (node, found)):
+        return
     if isinstance(found, nodes.Call) and found.name.text == "env":
         names.said.append(problems.env_elsewhere(found.span))
         return
@@ -58,7 +58,10 @@ def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
             return  # a value of the wrong type is one mistake, wherever the param stands
         names.misfits.add((node.name, kind))
     related = () if found is node else (Related("the param's value", found.span),)
-    names.said.append(problems.wrong_type(node.span, due, describe(found), *related))
+    help = ""
+    if isinstance(found, nodes.Ref) and found.name not in names.declared and names.helps:
+        help = problems.no_param(found.name, names.of_kind(nodes.Param))
+    names.said.append(problems.wrong_type(node.span, due, describe(found), *related, help=help))
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = False) -> Rule:
@@ -136,12 +139,11 @@ def price(names_: Names, node: nodes.Value) -> Price | None:
     return Price(read["input"], read["output"], read.get("cached"))
 
 
-def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...] | None:
-    """A declared name, or a list of them."""
+def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...]:
+    """A declared name, or a list of them; those that are none are said and left out."""
     found = names_.value(node)
     items = found.items if isinstance(found, nodes.List) else (node,)
-    refs = [name(names_, item) for item in items]
-    return None if None in refs else tuple(ref for ref in refs if ref)
+    return tuple(ref for item in items if (ref := name(names_, item)))
 
 
 def text(names: Names, node: nodes.Value) -> str | None:
@@ -210,7 +212,7 @@ def one_of(*words: str) -> Rule:
 def secret(names: Names, node: nodes.Value) -> Env | None:
     found = names.value(node)
     if isinstance(found, nodes.Text):
-        names.said.append(problems.literal_key(node.span))
+        names.said.append(provider_problems.literal_key(node.span))
         return None
     if _is_env(found):
         return _env(names, found)
@@ -265,6 +267,21 @@ def anything(names: Names, node: nodes.Value) -> Any:
         case _:
             wrong_type(names, node, "a value that JSON can hold")
             return None
+
+
+def constant(names: Names, node: nodes.Value) -> None:
+    """The value of a param: a literal, a name, or a list of these."""
+    for item in node.items if isinstance(node, nodes.List) else (node,):
+        if isinstance(item, nodes.Call | nodes.Object | nodes.List):
+            wrong_type(names, item, "a number, text, duration, amount, rate, name, or a list of these,")
+
+
+def block(names: Names, node: nodes.Value) -> Any:
+    """A block of settings that JSON can hold."""
+    if isinstance(names.value(node), nodes.Object):
+        return anything(names, node)
+    wrong_type(names, node, 'a block such as `{ service_tier = "flex" }`')
+    return None
 
 
 def as_written(names: Names, node: nodes.Value) -> nodes.Value:

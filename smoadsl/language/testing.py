@@ -119,7 +119,7 @@ def _all(*groups: Iterable[str]) -> set[str]:
 
 def _agent(names: Names, node: nodes.Node, name: str, cast: Sequence[Cast]) -> str:
     """An agent that a scripted verdict names must be one of the pipeline's."""
-    if not any(name in one.agents for one in cast):
+    if not names.lost(node) and not any(name in one.agents for one in cast):
         known = _all(*(one.agents for one in cast)) if names.helps else ()
         names.said.append(pipeline_problems.unknown_recipient(node.span, name, known))
     return name
