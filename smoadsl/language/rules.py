@@ -270,10 +270,13 @@ def anything(names: Names, node: nodes.Value) -> Any:
 
 
 def constant(names: Names, node: nodes.Value) -> None:
-    """The value of a param: a literal, a name, or a list of these."""
+    """The value of a param: a literal, the name of a thing that is none, or a list of these."""
+    due = "a number, text, duration, amount, rate, name, or a list of these,"
     for item in node.items if isinstance(node, nodes.List) else (node,):
-        if isinstance(item, nodes.Call | nodes.Object | nodes.List):
-            wrong_type(names, item, "a number, text, duration, amount, rate, name, or a list of these,")
+        if isinstance(item, nodes.Ref) and isinstance(names.declared.get(item.name), nodes.Param):
+            names.said.append(problems.wrong_type(item.span, due, "another param"))
+        elif isinstance(item, nodes.Call | nodes.Object | nodes.List):
+            wrong_type(names, item, due)
 
 
 def block(names: Names, node: nodes.Value) -> Any:

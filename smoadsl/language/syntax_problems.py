@@ -241,6 +241,8 @@ def _about_name(word: str, expected: frozenset[str], before: str) -> str:
         return f"did you mean `{guess}`?"
     if expected >= _DECLARATIONS:
         return "a declaration begins with a keyword: `model NAME = …`"
+    if "COMMA" in expected and "BY" not in expected and "RBRACE" in expected and before not in ("NAME", "RPAR"):
+        return "settings are separated by commas or line ends"
     if "OPERATOR" in expected:
         return "values are compared by `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains` or `matches`"
     if {"LBRACE", "_NL"} <= expected and before in ("STRING", "TEXT", "NAME", "RPAR"):
