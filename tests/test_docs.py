@@ -21,10 +21,10 @@ from smoadsl.adapters.scripted import Scripted
 from smoadsl.builtins import answers, guard, prompts
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Severity
-from smoadsl.language import conditions, expecting, load, nodes, parse, settings, testing
+from smoadsl.language import conditions, declare, expecting, load, nodes, parse, settings, testing
+from smoadsl.language.agents import MOST_AGENTS_IN_ALL
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.check import Given
-from smoadsl.language.compose import MOST_AGENTS_IN_ALL
 from smoadsl.language.format import format
 from smoadsl.language.lock import entries_in
 from smoadsl.language.syntax_problems import KEYWORDS
@@ -70,9 +70,9 @@ LISTS: Mapping[str, Collection[str]] = {
     "keywords": KEYWORDS,
 }
 LIMITS: list[int | str] = [
-    parse.MOST_CHARACTERS, MOST_NESTING, load.MOST_FILES, settings.MOST_ROUNDS, settings.MOST_AGENTS,
-    MOST_AGENTS_IN_ALL, settings.MOST_OUTPUT_TOKENS, "a week", sandbox.MOST_CHARACTERS, sandbox.MOST_STEPS,
-    answers._MOST_SCANNED,
+    parse.MOST_CHARACTERS, MOST_NESTING, load.MOST_FILES, load.MOST_CHARACTERS_IN_ALL, settings.MOST_ROUNDS,
+    settings.MOST_AGENTS, MOST_AGENTS_IN_ALL, declare.MOST_GENERATED, settings.MOST_OUTPUT_TOKENS, "a week",
+    sandbox.MOST_CHARACTERS, sandbox.MOST_STEPS, answers._MOST_SCANNED,
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -287,6 +288,20 @@ GROWING = {
     "tests": times('model m = "groq/x"\npipeline p { aggregate m }\n@test "#" for p {\n  prompt "x"\n}\n@'),
     "imports": times('@import "a#.moa"\n@'),
 }
+GROWING |= {
+    "layers that may be skipped": times(
+        'model m = "groq/x"\npipeline p { layer o { propose m }\n'
+        "@layer l# when round < 2 { propose m sees [m] }\n@aggregate m }"
+    ),
+    "statements left out": times('model m = "groq/x"\npipeline p { layer l { propose m\n@stop wen round > 1\n@} }'),
+    "unknown providers": times('@provider p# = openai { base_url = "https://h.example" }\nmodel m# = "q#/x"\n@'),
+    "unknown fallbacks": times('@model m# = "groq/x" { fallback = n# }\n@'),
+    "replies": times('model m = "groq/x"\npipeline p { aggregate m }\ntest "x" for p { prompt "x"\n@reply q# "x"\n@}'),
+    "keys in an object": times('model m = "groq/x" { extra = { @a = 1, @ } }'),
+    "uses of a template": times(
+        'template t = "{{ prompt }}"\nmodel m = "groq/x"\npipeline p { layer l {@propose m { template = t }\n@} }'
+    ),
+}
 BASE_S = 0.008
 MOST_GROWTH = 9  # linear is 4, quadratic 16
 
@@ -307,6 +322,45 @@ def seconds(text: str) -> float:
     begin = time.process_time()
     render(analyse(Source("x.moa", text)).diagnostics)
     return time.process_time() - begin
+
+
+BOMBS = {
+    "samples of many targets": 'model m = "groq/x"\npipeline p { layer l { propose '
+    + "m * 1000, " * 900
+    + "m }\naggregate m }",
+    "samples of a list": 'model m = "groq/x"\nparam t = ['
+    + "m, " * 999
+    + "m]\npipeline p { layer l { propose t * 1000 }\naggregate m }",
+    "layers of samples": 'model m = "groq/x"\npipeline p {\n'
+    + "".join(f"layer l{i} {{ propose m * 1000 }}\n" for i in range(900))
+    + "aggregate m }",
+    "pipelines of samples": 'model m = "groq/x"\n'
+    + "".join(f"pipeline p{i} {{ layer l {{ propose m * 1000 }}\naggregate m }}\n" for i in range(900)),
+    "generated roles": 'model m = "groq/x"\n'
+    + "".join(f"roles r{i} = generate(m, 1000)\n" for i in range(900))
+    + "pipeline p { aggregate m }",
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
+def test_little_text_can_not_ask_for_much(text: str) -> None:
+    begin = time.process_time()
+    codes = survives(text)
+    assert time.process_time() - begin < 3
+    assert [code for code in codes if not code.startswith("MOA9")] in (["MOA320"], ["MOA203"])
+
+
+def test_a_long_file_takes_no_more_memory_than_its_meaning() -> None:
+    text = "".join(f'model m{i} = "groq/x" {{ temperature = 0.5, top_p = 1 }}\n' for i in range(4_000))
+    parse(Source("x.moa", text[:1_000]))
+    tracemalloc.start()
+    try:
+        parsed = parse(Source("x.moa", text))
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert parsed.value
+    assert most < 1.25 * kept
 
 
 def test_of_very_many_problems_a_hundred_are_shown_and_all_are_counted() -> None:

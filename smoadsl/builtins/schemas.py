@@ -11,7 +11,11 @@ from referencing.exceptions import Unresolvable
 
 
 class SchemaError(Exception):
-    """A text that is no JSON schema; the message says why."""
+    """A text that is no JSON schema; the message says why, and `at` is the place in it, in characters, where known."""
+
+    def __init__(self, message: str, at: int | None = None) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def read_schema(text: str) -> dict[str, Any]:
@@ -22,9 +26,10 @@ def read_schema(text: str) -> dict[str, Any]:
             raise SchemaError("it is no JSON object")
         Draft202012Validator.check_schema(schema)
     except orjson.JSONDecodeError as error:
-        raise SchemaError(f"it is no JSON: {error}") from None
+        raise SchemaError(f"it is no JSON: {error.msg.partition(': line')[0]}", error.pos) from None
     except _Wrong as error:
-        raise SchemaError(error.message) from None
+        place = ".".join(str(step) for step in error.absolute_path)
+        raise SchemaError((f"at `{place}`, " if place else "") + error.message) from None
     return schema
 
 

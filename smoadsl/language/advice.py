@@ -1,13 +1,20 @@
 """Advice, to point at what is allowed but hardly meant. It never changes an exit code, and is given only where nothing
 is wrong. `# moa: allow MOA901` on a line keeps it quiet there."""
 
+import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.language import checked, nodes, problems
 from smoadsl.language.resolve import KINDS, Names
 
+_Rounds = frozenset[int]
+_NEVER: _Rounds = frozenset()
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne
+}  # fmt: skip
 _ALLOWED = re.compile(r"#\s*moa:\s*allow\s+((?:MOA\d{3}[\s,]*)+)")
 
 
@@ -63,31 +70,36 @@ _DROPPING = (checked.FreeJudge("cluster"),)
 
 
 def _can_fire(layer: checked.Layer, stop: checked.Stop, follows: bool) -> bool:
-    """Whether a stop rule holds in any round in which it is looked at, whatever the run brings."""
+    """Whether a stop rule may hold in any round in which it is looked at, whatever the run brings."""
     last = layer.rounds if stop.whole_pipeline and follows else layer.rounds - 1
-    return any(_may_hold(stop.condition, number) is not False for number in range(1, last + 1))
+    rounds = frozenset(range(1, last + 1))
+    return _sure(stop.condition, rounds)[1] != rounds
 
 
-def _may_hold(condition: checked.Condition, number: int) -> bool | None:
+def _sure(condition: checked.Condition, rounds: _Rounds) -> tuple[_Rounds, _Rounds]:
+    """Of some rounds, those in which a condition is sure to hold, and those in which it is sure not to."""
     match condition:
         case checked.Constant(value):
-            return value
+            return (rounds, _NEVER) if value else (_NEVER, rounds)
         case checked.Not(part):
-            inner = _may_hold(part, number)
-            return None if inner is None else not inner
-        case checked.Or(parts):
-            found = [_may_hold(part, number) for part in parts]
-            return True if True in found else None if None in found else False
-        case checked.And(parts):
-            found = [_may_hold(part, number) for part in parts]
-            return False if False in found else None if None in found else True
-        case checked.Compare("round", operator, value):
-            return {
-                "<": number < value, "<=": number <= value, ">": number > value,
-                ">=": number >= value, "==": number == value, "!=": number != value,
-            }[operator]  # fmt: skip
+            yes, no = _sure(part, rounds)
+            return no, yes
+        case checked.Or(parts) | checked.And(parts):
+            known = [_sure(part, rounds) for part in parts]
+            any_yes, all_no = _NEVER.union(*(yes for yes, _ in known)), rounds.intersection(*(no for _, no in known))
+            any_no, all_yes = _NEVER.union(*(no for _, no in known)), rounds.intersection(*(yes for yes, _ in known))
+            return (any_yes, all_no) if isinstance(condition, checked.Or) else (all_yes, any_no)
+        case checked.Compare("round", sign, value):
+            yes = _rounds_in_which(sign, value, rounds)
+            return yes, rounds - yes
         case checked.Compare() | checked.Moderator():
-            return None
+            return _NEVER, _NEVER
+
+
+@lru_cache(512)
+def _rounds_in_which(sign: str, value: float, rounds: _Rounds) -> _Rounds:
+    """The rounds whose number is so compared with a value."""
+    return frozenset(number for number in rounds if _COMPARISONS[sign](number, value))
 
 
 def _grounds(condition: checked.Condition) -> set[str]:

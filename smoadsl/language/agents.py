@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
@@ -16,22 +16,39 @@ Target = checked.Model | checked.Pipeline
 PipelineOf = Callable[[nodes.Pipeline, Span], checked.Pipeline | None]  # a pipeline, and where it is made an agent
 
 
+MOST_AGENTS_IN_ALL = 20_000  # of one run, and of all pipelines of a file set
+
+
+@dataclass(slots=True)
+class Room:
+    """How many agents the pipelines of a file set have so far: `m * 1000` is short to write."""
+
+    taken: int = 0
+
+    def take(self, agents: int) -> bool:
+        """Whether there is room for so many more."""
+        self.taken += agents
+        return self.taken <= MOST_AGENTS_IN_ALL
+
+
 def read_agents(
     declarations: Declarations,
     pipeline_of: PipelineOf,
+    room: Room,
     proposes: Sequence[nodes.Propose],
     seen: Collection[str] | None,
 ) -> tuple[list[checked.Agent] | None, int | None]:
     """The agents of a layer, None after something was said; and how many there are, also where some of them mean
     nothing, None where that is not known. `seen` are the agents before it whose responses can go on to it, as views
     name them; None where that is not known."""
-    reader = _Agents(declarations, pipeline_of)
+    reader = _Agents(declarations, pipeline_of, room)
     agents = reader.read(proposes, seen)
     return agents, reader.count
 
 
 class _Agents:
-    def __init__(self, declarations: Declarations, pipeline_of: PipelineOf) -> None:
+    def __init__(self, declarations: Declarations, pipeline_of: PipelineOf, room: Room) -> None:
+        self.room = room
         self.declarations = declarations
         self.pipeline_of = pipeline_of
         self.names = declarations.names
@@ -85,12 +102,25 @@ class _Agents:
                 target = self.declarations.declared_model(declared)
             elif isinstance(declared, nodes.Pipeline):
                 target = self.pipeline_of(declared, node.name.span)
-            if times is None:
+            if times is None or not self._fits(node, times):
                 self.count = None
                 return []
             name = node.alias.text if node.alias else member.name
             found += [(name, node.alias is not None, target, node.span)] * times
         return found
+
+    def _fits(self, node: nodes.Target, times: int) -> bool:
+        """Whether so many more agents may be; that they are too many is told where it happens first."""
+        was_full = self.room.taken > MOST_AGENTS_IN_ALL
+        fits = self.room.take(times)
+        if not fits and not was_full:
+            what = "the pipelines of these files have"
+            self.names.said.append(
+                pipeline_problems.too_large_to_run(
+                    node.span, f"{what} {self.room.taken:,} agents; {MOST_AGENTS_IN_ALL:,} are the most"
+                )
+            )
+        return fits
 
     def _named(self, drafts: Sequence[tuple[str, bool, checked.Agent]]) -> list[checked.Agent]:
         """Agents by their targets' names, `qwen.1` and `qwen.2` where a layer has several; a given name stands once."""
@@ -114,7 +144,7 @@ class _Agents:
                 if isinstance(item, nodes.Text):
                     dealt.append(checked.Role(f"role.{number}", item.value))
                     continue
-                ref = rules.name(self.names, item)
+                ref = rules.name(self.names, item, "a role, or a text,")
                 role = self.names.find(ref.name, item.span, (nodes.Role,), "role") if ref else None
                 dealt.append(self.declarations.role(role) if role else None)
         elif isinstance(value, nodes.Ref):

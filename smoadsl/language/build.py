@@ -16,6 +16,7 @@ from smoadsl.language import syntax_problems as problems
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PER = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _BETWEEN = re.compile(r"#[^\r\n]*|\s+")  # what may stand between the parts of a path
+_UNSEEN = re.compile(r"(?<!\\)(?:\\\\)*(\\[bf])")
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|\\.?')
 
 
@@ -100,6 +101,10 @@ class _Builder:
             at = span.start + wrong.start()
             self.said.append(problems.bad_escape(Span(self.source, at, span.start + wrong.end())))
             return nodes.Text(span, token[1:-1], (span.start + 1,))
+        unseen = _UNSEEN.search(token) if "\\" in token else None
+        if unseen:
+            place = Span(self.source, span.start + unseen.start(1), span.start + unseen.end(1))
+            self.said.append(problems.unseen_escape(place))
         return nodes.Text(span, json.loads(token, strict=False), (span.start + 1,))
 
     def text(self, token: Token, span: Span) -> nodes.Text:

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
-from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
+from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules
 from smoadsl.language.advice import advice
 from smoadsl.language.compose import Composer
 from smoadsl.language.declare import Declarations, Overrides
 from smoadsl.language.load import Loaded
 from smoadsl.language.parse import parse_value
 from smoadsl.language.resolve import Names
-from smoadsl.language.testing import read_test
+from smoadsl.language.testing import Casts, read_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,19 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
                 declarations.roles(node)
             case nodes.Template():
                 declarations.declared_template(node)
-            case nodes.Param() | nodes.Pipeline():
+            case nodes.Param():
+                rules.constant(names, node.value)
+            case nodes.Pipeline():
                 pass
     composer = Composer(declarations)
     pipelines = {p.name.text: composer.pipeline(p) for p in names.declared.values() if isinstance(p, nodes.Pipeline)}
     declarations.unused_templates()
     whole = {name: pipeline for name, pipeline in pipelines.items() if pipeline}
     tests: list[checked.Test | None] = []
+    casts = Casts()
     for item in files[0].items:
         if isinstance(item, nodes.Test):
-            tests.append(read_test(names, whole, item))
+            tests.append(read_test(names, whole, casts, item))
     if loaded.whole and not names.declared:
         names.said.append(pipeline_problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
     main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))
@@ -92,6 +96,10 @@ def _overrides(names: Names, given: Given) -> Overrides:
     for name, text in models.items():
         if name != "*" and name not in known:
             names.said.append(problems.unknown_name(text.span, name, "model", known))
+    providers = {*names.of_kind(nodes.Provider), *WELL_KNOWN}
+    for name, text in base_urls.items():
+        if name not in providers and not names.unread(name):
+            names.said.append(provider_problems.unknown_provider(text.span, name, sorted(providers)))
     return Overrides(models, base_urls, given.roles_may_change)
 
 

@@ -9,8 +9,8 @@ from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.prices import listed
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.agents import names_of, read_agents
+from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules, settings
+from smoadsl.language.agents import MOST_AGENTS_IN_ALL, Room, names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
@@ -31,7 +31,6 @@ _LAYER_ORDER: Mapping[type[nodes.Node], str] = {
     nodes.Stop: "stop",
 }
 
-MOST_AGENTS_IN_ALL = 20_000
 MOST_PROPOSALS = 1_000_000  # of one run, all rounds together
 
 
@@ -51,6 +50,8 @@ class Composer:
         self._done: dict[str, checked.Pipeline | None] = {}
         self._open: list[str] = []  # the chain of pipelines being composed
         self._sizes: dict[str, _Size] = {}
+        self._models: dict[str, list[checked.Model]] = {}  # which each can ask
+        self._room = Room()
 
     def pipeline(self, node: nodes.Pipeline) -> checked.Pipeline | None:
         """What a pipeline means, worked out once; None after something was said."""
@@ -83,6 +84,7 @@ class Composer:
         answer = self._only(_of(node.statements, nodes.Answer), "answer", "this pipeline")
         form = self._answer(answer) if answer else AnswerForm()
         cap = self._only(_of(node.statements, nodes.Budget), "budget", "this pipeline")
+        limits = self._budget(cap)
         layers = self._layers(written, layer_lost)
         aggregate = self._only(_of(node.statements, nodes.Aggregate), "aggregate", "this pipeline")
         end = self._aggregate(aggregate, written, layer_lost) if aggregate else None
@@ -94,7 +96,7 @@ class Composer:
         if self.names.lost(node):
             return None
         at = {setting.key.text: setting.span for setting in cap.settings.settings} if cap else {}
-        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span, at)
+        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, limits, node.span, at)
         if pipeline.budget.usd is not None and cap:
             self._priced(pipeline, cap)
         return pipeline if len(self.names.said) == said_before else None
@@ -106,9 +108,9 @@ class Composer:
     def _priced(self, pipeline: checked.Pipeline, node: nodes.Budget) -> None:
         """A cap in dollars can be kept only where every model has a price."""
         at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
-        unpriced = [model.name for model in models_of(pipeline) if not self._has_price(model)]
+        unpriced = [model.name for model in models_of(pipeline, self._models) if not self._has_price(model)]
         if unpriced:
-            self.names.said.append(problems.no_price(at, unpriced))
+            self.names.said.append(provider_problems.no_price(at, unpriced))
 
     def _has_price(self, model: checked.Model) -> bool:
         """Whether a model's price is written, also where it can not be read, or listed; that of a model which stands
@@ -152,11 +154,11 @@ class Composer:
             asked += layer.rounds * sum(size.asked for size in sizes)
         self._sizes[node.name.text] = _Size(min(agents, MOST_AGENTS_IN_ALL), min(asked, MOST_PROPOSALS))
         if agents > MOST_AGENTS_IN_ALL:
-            what = f"a run could start {agents:,} agents; {MOST_AGENTS_IN_ALL:,} are the most"
-            self.names.said.append(pipeline_problems.run_too_large(node.name.span, what))
+            what = f"one run of `{node.name.text}` can start {agents:,} agents; {MOST_AGENTS_IN_ALL:,} are the most"
+            self.names.said.append(pipeline_problems.too_large_to_run(node.name.span, what))
         elif asked > MOST_PROPOSALS:
-            what = f"a run could ask its agents {asked:,} times; {MOST_PROPOSALS:,} are the most"
-            self.names.said.append(pipeline_problems.run_too_large(node.name.span, what))
+            what = f"one run of `{node.name.text}` can ask agents {asked:,} times; {MOST_PROPOSALS:,} are the most"
+            self.names.said.append(pipeline_problems.too_large_to_run(node.name.span, what))
 
     # ---- the parts of a pipeline
 
@@ -194,7 +196,7 @@ class Composer:
         lost = self.names.lost(node, "propose")
         if not proposes and not lost:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else seen)
+        agents, count = read_agents(self.declarations, self._as_agent, self._room, proposes, None if lost else seen)
         count = None if lost else count
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
@@ -220,7 +222,7 @@ class Composer:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and agents is not None and count > agents:
             self.names.said.append(
-                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, agents)
+                pipeline_problems.too_many(node.count.span, "a gate can not activate", count, agents, agents)
             )
         gate = node.gate
         name = gate.name.text if isinstance(gate, nodes.Call) else gate.name
@@ -249,7 +251,7 @@ class Composer:
         count = rules.number(1, settings.MOST_AGENTS, whole=True)(self.names, node.count)
         if count is not None and active is not None and count > active:
             self.names.said.append(
-                pipeline_problems.too_many(node.count.span, "a quorum can not wait for", count, active)
+                pipeline_problems.too_many(node.count.span, "a quorum can not wait for", count, active, active)
             )
         after_s = rules.duration(self.names, node.after) if node.after else 0.0
         return None if count is None or after_s is None else checked.Quorum(count, after_s, node.span)
@@ -358,8 +360,11 @@ class _Place:
     scores_are_read: bool
 
 
-def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
-    """Every model that a pipeline can ask, fallbacks and those of inner pipelines included, each once."""
+def models_of(pipeline: checked.Pipeline, known: dict[str, list[checked.Model]]) -> list[checked.Model]:
+    """Every model that a pipeline can ask, fallbacks and those of inner pipelines included, each once. `known` keeps
+    those of each pipeline, for when they are asked for again."""
+    if pipeline.name in known:
+        return known[pipeline.name]
     found: dict[str, checked.Model] = {}
 
     def add(*models: checked.Model) -> None:
@@ -381,7 +386,7 @@ def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
 
     for layer in pipeline.layers:
         for agent in layer.agents:
-            add(*(models_of(agent.target) if isinstance(agent.target, checked.Pipeline) else (agent.target,)))
+            add(*(models_of(agent.target, known) if isinstance(agent.target, checked.Pipeline) else (agent.target,)))
         if layer.judge and isinstance(layer.judge.by, checked.ModelJudge):
             add(layer.judge.by.model)
         if layer.activate and layer.activate.router:
@@ -390,4 +395,5 @@ def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:
             ask(condition)
     if isinstance(pipeline.aggregate, checked.ModelAggregate):
         add(pipeline.aggregate.model)
-    return list(found.values())
+    known[pipeline.name] = list(found.values())
+    return known[pipeline.name]

@@ -119,6 +119,10 @@ class Conditions:
         self, node: nodes.Comparison, name: str, measure: Measure, operator: str, right: nodes.Operand
     ) -> checked.Condition | None:
         value = self._constant(right) if isinstance(right, nodes.Path) else right
+        if value is None and self._measure(right) and isinstance(right, nodes.Path):
+            found = f"the measure `{'.'.join(right.parts)}`"
+            self._names.said.append(problems.wrong_type(right.span, _DUE[measure.unit], found))
+            return None
         if value is None and isinstance(right, nodes.Path):
             if not self._names.unread(right.parts[0]):
                 known = self._names.of_kind(nodes.Param)
@@ -136,7 +140,7 @@ class Conditions:
                 self._names.said.append(problems.wrong_type(right.span, _DUE[measure.unit], found))
                 return None
         if _constant(operator, amount, measure.low, measure.high):
-            self._names.said.append(problems.can_never_hold(node.span, name, measure.low, measure.high))
+            self._names.said.append(problems.can_never_hold(node.span, name, amount, measure.low, measure.high))
             return None
         return checked.Compare(name, operator, amount)
 

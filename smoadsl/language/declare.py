@@ -11,11 +11,13 @@ from smoadsl.builtins.prompts import Place, built_in
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, nodes, problems, rules, settings
+from smoadsl.language import checked, nodes, problems, provider_problems, rules, settings
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
+
+MOST_GENERATED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,13 @@ class Declarations:
         self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
         self._unknown: dict[str, set[tuple[str, int]]] = {}  # names told, by template
+        self._generated = 0  # how many roles all lists that are made have
         self._open: list[str] = []  # the chain of fallbacks being followed
 
     # ---- providers
 
-    def provider(self, name: str, span: Span) -> Provider | None:
-        """The declared or well-known provider of that name."""
+    def provider(self, name: str, span: Span, written: str = "") -> Provider | None:
+        """The declared or well-known provider of that name, which is part of what is `written`."""
         if name not in self._providers:
             declared = self.names.declared.get(name)
             if isinstance(declared, nodes.Provider):
@@ -57,7 +60,7 @@ class Declarations:
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
-                self.names.said.append(problems.unknown_provider(span, name, known))
+                self.names.said.append(provider_problems.unknown_provider(span, name, known, written))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
         return self._providers[name]
@@ -69,7 +72,12 @@ class Declarations:
             rules.wrong_type(self.names, node.value, "the name of an adapter")
             return None
         if adapter.name not in ADAPTERS:
-            self.names.said.append(problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS))
+            row = WELL_KNOWN.get(adapter.name)
+            self.names.said.append(
+                provider_problems.provider_as_adapter(adapter.span, adapter.name, row.adapter, row.base_url)
+                if row
+                else provider_problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS)
+            )
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
@@ -79,9 +87,10 @@ class Declarations:
             why = "its models run inside this process"
             self.names.said += [problems.without_effect(key.span, key.text, "this provider", why) for key in idle]
             return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
-        if "base_url" not in written and not self.names.lost(node, "base_url"):
-            self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
-        elif base_url and not self._good_url(
+        meant = {problems.meant_setting(key, settings.PROVIDER) for key in written.keys() - settings.PROVIDER.keys()}
+        if not {"base_url"} & {*written, *meant} and not self.names.lost(node, "base_url"):
+            self.names.said.append(provider_problems.no_base_url(node.name.span, node.name.text))
+        elif "base_url" in read and not self._good_url(
             base_url, written["base_url"], "api_key" in read, read.get("local", False)
         ):
             return None
@@ -106,11 +115,11 @@ class Declarations:
 
         why = urls.wrong_with_url(url)
         if why:
-            self.names.said.append(problems.bad_base_url(span, why))
+            self.names.said.append(provider_problems.bad_base_url(span, why))
         elif with_key and url.startswith("http:") and not urls.to_this_machine(url):
-            self.names.said.append(problems.key_in_clear(span, urls.origin_of(url)))
+            self.names.said.append(provider_problems.key_in_clear(span, url))
         elif not local and (host := urls.private_host(url)):
-            self.names.said.append(problems.private_address(span, host))
+            self.names.said.append(provider_problems.private_address(span, host))
         else:
             return True
         return False
@@ -155,12 +164,13 @@ class Declarations:
             rules.wrong_type(self.names, node.value, 'a text like "provider/id"')
             return None
         provider_name, slash, id_ = value.value.partition("/")
-        if not (slash and provider_name and id_):
-            self.names.said.append(problems.bad_model(value.span))
+        if not (slash and provider_name and id_) or "://" in value.value or any(c.isspace() for c in value.value):
+            if not self.names.lost(value):
+                self.names.said.append(provider_problems.bad_model(value.span))
             return None
         at = value.lines[0] if value.lines else value.span.start
         self.names.used.add(provider_name)
-        provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
+        provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)), value.value)
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
         if swap:  # another model has another price, and reads another amount
             read = {key: setting for key, setting in read.items() if key not in ("price", "context")}
@@ -177,7 +187,7 @@ class Declarations:
         for ref in refs:
             if ref.name in self._open:
                 chain = [*self._open[self._open.index(ref.name) :], ref.name]
-                self.names.said.append(problems.fallback_cycle(ref.span, chain))
+                self.names.said.append(provider_problems.fallback_cycle(ref.span, chain))
                 continue
             if len(self._open) >= MOST_NESTING and ref.name not in self._models:
                 self.names.said.append(problems.too_deep(ref.span, MOST_NESTING))
@@ -233,6 +243,12 @@ class Declarations:
                     f"write `{{{{ {key} }}}}` in the template",
                 )
                 self.names.said.append(problems.without_effect(setting.key.span, key, "these roles", why, help))
+        self._generated += int(args[1])
+        if self._generated > MOST_GENERATED:
+            due = f"a number that leaves it at {MOST_GENERATED:,} generated roles in all"
+            if self._generated - int(args[1]) <= MOST_GENERATED:
+                self.names.said.append(problems.out_of_range(call.args[1].span, due))
+            return None
         name, n, dataset, task = node.name.text, int(args[1]), read.get("dataset", ""), read.get("task", "")
         print_ = fingerprint(model, n, dataset, task, template.text if template else built_in("roles"))
         entry = read_lock(node.span.source, self._reader).get(name)
@@ -258,7 +274,9 @@ class Declarations:
         try:
             return read_schema(source.text)
         except SchemaError as error:
-            self.names.said.append(problems.bad_schema(inner.span, str(error)))
+            at, path = error.at, inner.args[0].span
+            span = path if at is None else Span(source, at, min(at + 1, len(source.text)))
+            self.names.said.append(problems.bad_schema(span, str(error), *([] if at is None else [path])))
             return None
 
     def template(self, ref: nodes.Ref) -> checked.Template | None:

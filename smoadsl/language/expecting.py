@@ -166,7 +166,7 @@ class Expectations:
         for item in node.items if isinstance(node, nodes.List) else (node,):
             match item:
                 case nodes.Text(value=name) | nodes.Ref(name=name):
-                    if name not in self._agents:
+                    if name not in self._agents and not self._names.lost(item):
                         self._names.said.append(pipeline_problems.unknown_recipient(item.span, name, self._agents))
                 case nodes.Path():
                     pass  # another fact

@@ -21,7 +21,9 @@ def read_judge(
     read = rules.read_settings(names, node.settings, settings.JUDGE, "a judge")
     keep = rules.number(1, settings.MOST_AGENTS, whole=True)(names, node.keep) if node.keep else None
     if keep is not None and active is not None and keep > active and node.keep:
-        names.said.append(pipeline_problems.too_many(node.keep.span, "the judge can not keep", keep, active))
+        names.said.append(
+            pipeline_problems.too_many(node.keep.span, "the judge can not keep", keep, active, active - 1)
+        )
     template = declarations.template_for(read, "judge")
     if by is None:
         return None

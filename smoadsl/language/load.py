@@ -1,5 +1,6 @@
 """Load, to bring together the files that one file imports, each once, through a reader that is passed in."""
 
+from collections import deque
 from dataclasses import dataclass
 from os.path import normpath
 from typing import Protocol
@@ -10,6 +11,7 @@ from smoadsl.language import nodes, problems
 from smoadsl.language.parse import parse
 
 MOST_FILES = 1_000
+MOST_CHARACTERS_IN_ALL = 10_000_000
 
 
 class Refused(Exception):
@@ -47,13 +49,14 @@ def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
     missing = False
     files = {normpath(source.name): _parse(source, said)}
     chain = list(files)  # the imports that lead to the file being read
+    size = len(source.text)
     waiting = [_imports(files[chain[0]])]  # for each of them, what it still has to import
     while waiting:
         if not waiting[-1]:
             waiting.pop()
             chain.pop()
             continue
-        item = waiting[-1].pop(0)
+        item = waiting[-1].popleft()
         found = _read(item.path, reader, said)
         if found is None:
             missing = True
@@ -61,9 +64,11 @@ def load(source: Source, reader: Reader | None = None) -> Outcome[Loaded]:
         if found.name in chain:
             said.append(problems.import_cycle(item.path.span, [*chain[chain.index(found.name) :], found.name]))
         elif found.name not in files:
-            if len(files) >= MOST_FILES:
-                why = f"is file number {MOST_FILES + 1:,}"
+            size += len(found.text)
+            if len(files) >= MOST_FILES or size > MOST_CHARACTERS_IN_ALL:
+                why = f"is one too many: {MOST_FILES:,} files and {MOST_CHARACTERS_IN_ALL:,} characters are the most"
                 said.append(problems.import_refused(item.path.span, item.path.value, why))
+                missing = True
                 break
             files[found.name] = _parse(found, said)
             chain.append(found.name)
@@ -78,8 +83,8 @@ def _parse(source: Source, said: list[Diagnostic]) -> nodes.File:
     return parsed.value or nodes.File(())
 
 
-def _imports(file: nodes.File) -> list[nodes.Import]:
-    return [item for item in file.items if isinstance(item, nodes.Import)]
+def _imports(file: nodes.File) -> deque[nodes.Import]:
+    return deque(item for item in file.items if isinstance(item, nodes.Import))
 
 
 def _read(path: nodes.Text, reader: Reader, said: list[Diagnostic]) -> Source | None:

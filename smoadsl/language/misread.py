@@ -26,6 +26,7 @@ class Misread:
     def __init__(self, source: Source, said: list[Diagnostic]) -> None:
         self.lines: set[int] = set()
         self.open_to_the_end = False
+        self.open_texts: list[Span] = []  # what they hold may be more or less than was meant
         self._turns = deque(Span(source, *turn.span()) for turn in _TURNS.finditer(source.text))
         self._source = source
         self._said = said
@@ -78,6 +79,7 @@ class Misread:
                 self.open_to_the_end |= token.type == "OPEN_TEXT"
                 first_line = span.start + len(re.split(r"[\r\n]", token, maxsplit=1)[0])
                 shown = Span(self._source, span.start, first_line)
+                self.open_texts.append(span)
                 self._say(token, problems.unterminated(shown, token.type == "OPEN_TEXT"))
                 yield _text(token, token.strip('"'))
 

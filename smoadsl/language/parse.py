@@ -4,7 +4,8 @@ Each item is parsed alone, so a broken one does not hide the next. Inside an ite
 reported, left out, and the rest read without it. Of a line that has been told once, nothing more is said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from lark import Token
@@ -61,19 +62,21 @@ class _Reading:
         self.unread_names: set[str] = set()
         self.left_out: list[nodes.Unread] = []
 
-    def tokens(self) -> list[Token]:
-        return list(not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text)))))
+    def tokens(self) -> Iterator[Token]:
+        return not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text))))
 
     def file(self) -> Outcome[nodes.File]:
-        groups = list(_items(list(self._with_braces(self.tokens()))))
+        """Item by item: of a long file, no more than one is in memory as tokens."""
+        groups = _items(self._with_braces(self.tokens()))
         items = [item for group in groups if (item := self._item(group)) is not None]
         if self.misread.open_to_the_end:
             self.unread_names.add("")
+        self.left_out += [nodes.Unread(span, "") for span in self.misread.open_texts]
         unread = tuple(sorted(self.left_out, key=lambda one: one.span.start))
         return Outcome(nodes.File(tuple(items), frozenset(self.unread_names), unread), tuple(self.said))
 
     def value(self) -> Outcome[nodes.Value]:
-        tokens, _ = balanced(self.tokens(), lambda token: _span(self.source, token), self._silent, self.said)
+        tokens, _ = balanced(list(self.tokens()), lambda token: _span(self.source, token), self._silent, self.said)
         if not Outcome(tokens, tuple(self.said)).ok:
             return Outcome(None, tuple(self.said))
         try:
@@ -83,22 +86,23 @@ class _Reading:
                 None, tuple(self._told(mistake, tokens) for mistake in recover(tokens, "value").mistakes[:1])
             )
 
-    def _with_braces(self, tokens: Sequence[Token]) -> Iterator[Token]:
+    def _with_braces(self, tokens: Iterable[Token]) -> Iterator[Token]:
         """The tokens, with each brace that is missing at the end of a line, or stands on the next, put where it should
         be: after `layer NAME` and the like, if what follows can only stand inside."""
         header = brace = ""
-        for index, token in enumerate(tokens):
-            if index == 0 or tokens[index - 1].type in ("_NL", "LBRACE"):
+        before: Token | None = None
+        for token, *after in _with_following(tokens):
+            if before is None or before.type in ("_NL", "LBRACE"):
                 header, brace = token.type, ""
-                if tokens[index + 1 : index + 2] and tokens[index + 1].type == "EQUAL":
+                if after and after[0].type == "EQUAL":
                     header = ""  # a setting whose key is a keyword
             if token.type == "LBRACE":
                 brace = token.type
-            following = [after.type for after in tokens[index + 1 : index + 3]]
+            end, before = (before.end_pos or 0) if before else 0, token
+            following = [one.type for one in after]
             if token.type != "_NL" or brace or not _goes_inside(header, following):
                 yield token
                 continue
-            end = tokens[index - 1].end_pos or 0
             self.said.append(syntax_problems.unexpected_end(Span(self.source, end - 1, end), frozenset(("LBRACE",))))
             self.misread.lines.add(token.line or 0)
             if following[0] != "LBRACE":
@@ -115,20 +119,29 @@ class _Reading:
             tree = _feed(tokens, "item")
         except UnexpectedToken:
             recovered = recover(tokens)
+            kept = None if self._is_torn(recovered.mistakes, tokens) else recovered.tokens
             for mistake in recovered.mistakes:
                 self._report(mistake, tokens)
-            tree = _feed(recovered.tokens, "item") if recovered.tokens is not None else None
+            tree = _feed(kept, "item") if kept is not None else None
         if mended:
             del self.left_out[left_out_before:]
             self._leave_out(tokens, "")  # anything may have been meant to stand anywhere
         said_before = len(self.said)
         item = build_item(self.source, tree, self.said) if tree is not None else None
-        if isinstance(item, nodes.Import) and len(self.said) > said_before:
+        is_open = item is not None and any(item.span.start < text.start for text in self.misread.open_texts[-1:])
+        if isinstance(item, nodes.Import) and (is_open or len(self.said) > said_before):
             self.unread_names.add("")
             return None
         if item is None:
             self.unread_names |= names
         return item
+
+    def _is_torn(self, mistakes: Sequence[Mistake], tokens: Sequence[Token]) -> bool:
+        """Whether an unreadable word, told already, cuts an item in two: what stands before it means something else."""
+        return any(
+            mistake.left_out[1] == len(tokens) > mistake.at and tokens[mistake.at].line in self.misread.lines
+            for mistake in mistakes
+        )
 
     def _leave_out(self, tokens: Sequence[Token], word: str) -> None:
         span = Span(self.source, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
@@ -185,15 +198,29 @@ def _goes_inside(header: str, following: Sequence[str]) -> bool:
     return False
 
 
-def _items(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+def _with_following(tokens: Iterable[Token]) -> Iterator[tuple[Token, ...]]:
+    """Each token with the two that follow it, as far as there are some."""
+    window: deque[Token] = deque()
+    for token in tokens:
+        window.append(token)
+        if len(window) == 3:
+            yield tuple(window)
+            window.popleft()
+    while window:
+        yield tuple(window)
+        window.popleft()
+
+
+def _items(tokens: Iterable[Token]) -> Iterator[list[Token]]:
     """The tokens of each item. An item begins with a line that declares something: at the top level, or wherever a line
     can do nothing else, so that a missing brace does not swallow the rest of the file."""
     group: list[Token] = []
     depth = 0
-    for index, token in enumerate(tokens):
+    for line in _with_following(tokens):
+        token = line[0]
         if group and group[-1].type == "_NL":
-            outside = depth <= 0 and _seems_to_declare(tokens, index)
-            if outside or ((token.column or 0) <= (group[0].column or 0) and _declares(tokens, index)):
+            outside = depth <= 0 and _seems_to_declare(line)
+            if outside or ((token.column or 0) <= (group[0].column or 0) and _declares(line)):
                 yield group[:-1]
                 group, depth = [], 0
         depth += (token.type in OPENING) - (token.type in CLOSING)
@@ -202,15 +229,15 @@ def _items(tokens: Sequence[Token]) -> Iterator[list[Token]]:
         yield group
 
 
-def _seems_to_declare(tokens: Sequence[Token], index: int) -> bool:
+def _seems_to_declare(line: Sequence[Token]) -> bool:
     """Whether a line at the top level begins like a declaration, perhaps with its first word misspelt."""
-    kinds = [token.type for token in tokens[index : index + 3]]
+    kinds = [token.type for token in line]
     return kinds[0] in DECLARATIONS or kinds in (["NAME", "NAME", "EQUAL"], ["NAME", "NAME", "LBRACE"])
 
 
-def _declares(tokens: Sequence[Token], index: int) -> bool:
+def _declares(line: Sequence[Token]) -> bool:
     """Whether a declaration begins here: no statement and no setting looks like `model NAME =` or `pipeline NAME {`."""
-    kinds = [token.type for token in tokens[index : index + 3]]
+    kinds = [token.type for token in line]
     if len(kinds) < 3 or kinds[0] not in DECLARATIONS:
         return False
     return (kinds[1] == "NAME" and kinds[2] in ("EQUAL", "LBRACE")) or (

@@ -15,9 +15,12 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def too_many(span: Span, what: str, count: int, active: int) -> Diagnostic:
-    """`what` is the sentence's beginning: "the judge can not keep", "a quorum can not wait for"."""
-    return _error("MOA301", span, f"{what} {count} of {active} responses", f"write {active} or fewer")
+def too_many(span: Span, what: str, count: int, active: int, best: int) -> Diagnostic:
+    """`what` is the sentence's beginning: "the judge can not keep", "a quorum can not wait for"; `best` the most that
+    makes sense."""
+    help = f"write {best} or fewer" if best > 0 else "take it away: there is nothing to choose"
+    noun = "agent" if what.endswith("activate") else "response"
+    return _error("MOA301", span, f"{what} {count} of {_count(active, noun)}", help)
 
 
 def no_aggregate(span: Span, name: str) -> Diagnostic:
@@ -128,7 +131,7 @@ def pipeline_block(span: Span) -> Diagnostic:
     )
 
 
-def run_too_large(span: Span, what: str) -> Diagnostic:
+def too_large_to_run(span: Span, what: str) -> Diagnostic:
     return _error("MOA320", span, what, "use fewer agents or rounds, the innermost first")
 
 

@@ -1,16 +1,16 @@
 """Problems, to hold the wording of everything the language says to an author: one function for each code.
 
-What parsing says is in `syntax_problems`. Codes are stable. Families: MOA0xx reading and syntax, MOA1xx names and
-imports, MOA2xx values and types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, MOA9xx
-advice.
+What parsing says is in `syntax_problems`, what is said of pipelines in `pipeline_problems`, of providers and models in
+`provider_problems`. Codes are stable. Families: MOA0xx reading and syntax, MOA1xx names and imports, MOA2xx values and
+types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, MOA9xx advice.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
 from smoadsl.diagnostics.source import Span
-from smoadsl.diagnostics.suggest import did_you_mean
+from smoadsl.diagnostics.suggest import closest, did_you_mean
 
 
 def _error(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
@@ -23,11 +23,32 @@ def _advice(code: str, span: Span, message: str, help: str = "", *related: Relat
 
 _CALLS = {  # how built-in functions are written
     "best": "best()", "choice": 'choice("A", "B")', "cluster": "cluster()", "consensus": "consensus()",
-    "env": 'env("NAME")', "file": 'file("path")', "json": 'json("field")', "moderator": "moderator(MODEL)",
+    "env": 'env("NAME")', "file": 'file("path")',
+    "generate": "generate(MODEL, 4)", "json": 'json("field")', "moderator": "moderator(MODEL)",
     "number": "number", "pairwise": "pairwise(MODEL)", "random": "random()", "regex": 'regex("…")', "ring": "ring(1)",
     "router": "router(MODEL)", "score": "score(MODEL)", "text": "text", "vote": "vote()", "yes_no": "yes_no",
 }  # fmt: skip
 _MEND = (  # for a due type and what was found in its place: how one becomes the other
+    ("a whole number", "a number with a fraction", "leave out the point and what follows it"),
+    ("a duration", "a text", "write it without quotes"),
+    ("a rate", "a number", "say in which time: `600/min`, `10/s`"),
+    ("a rate", "a text", "write it without quotes"),
+    ("a number", "a duration", "take the unit away"),
+    ("a whole number", "a duration", "take the unit away"),
+    ("a number", "an amount of money", "take the dollar sign away"),
+    ("a whole number", "an amount of money", "take the dollar sign away"),
+    ("an amount of money", "a text", "write it without quotes"),
+    ("a number", "a measure", "compare with a number, or a param that is one"),
+    ("an amount of money", "a measure", "compare with an amount such as `$0.05`, or a param that is one"),
+    ("a duration", "a measure", "compare with a duration such as `20s`, or a param that is one"),
+    ("a text", "a number", "write it in double quotes"),
+    ("a text", "true or false", "write it in double quotes"),
+    ("a model", "a text", 'declare it, `model NAME = "…"`, and write its name here'),
+    ("a model", "a list", "name one of them"),
+    ("a model or pipeline", "a list", "write its members themselves here"),
+    ("a model or a list of models", "an empty list", "put a model into it"),
+    ("one of", "a text", "write one of these words without quotes"),
+    ("one of", "a name", "write one of these words"),
     ("a duration", "a number", "add a unit: `250ms`, `20s`, `2m`, `1h`"),
     ("a number", "a text", "write it without quotes"),
     ("a whole number", "a text", "write it without quotes"),
@@ -37,7 +58,24 @@ _MEND = (  # for a due type and what was found in its place: how one becomes the
     ("a declared name", "a text", "declare it, and write its name here without quotes"),
     ("a text", "a name", "write it in double quotes"),
     ("a list of texts", "a text", "put it in brackets: `[…]`"),
+    ("a text", "a list", "take the brackets away"),
+    ("a number", "a list", "take the brackets away"),
 )
+
+_MEANT = {  # other names of what conditions measure
+    "calls": "spent.calls", "consensus": "agreement", "consistency": "agreement", "cost": "spent.usd",
+    "majority": "agreement", "money": "spent.usd", "rounds": "round", "score": "score.best", "time": "spent.time",
+    "tokens": "spent.tokens", "usd": "spent.usd", "vote": "agreement",
+}  # fmt: skip
+_SETTINGS_ELSEWHERE = {
+    "api_base": "base_url", "endpoint": "base_url", "host": "base_url", "url": "base_url", "key": "api_key",
+    "token": "api_key", "max_completion_tokens": "max_tokens", "max_length": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens", "temp": "temperature", "stop_sequences": "stop", "max_retries": "retries",
+    "reasoning_effort": "reasoning", "fallbacks": "fallback", "cost": "usd", "price": "usd", "money": "usd",
+    "seconds": "time", "extra_body": "extra", "rpm": "rate", "tpm": "tokens_rate", "max_concurrency": "concurrency",
+}  # fmt: skip
+_VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
 
 
 # ---- MOA0xx: reading
@@ -53,9 +91,9 @@ def nul_character(span: Span) -> Diagnostic:
     )
 
 
-def too_large(span: Span, size: int, most: int) -> Diagnostic:
+def too_large(span: Span, size: int, most: int, unit: str = "characters") -> Diagnostic:
     return _error(
-        "MOA003", span, f"the file has {size:,} characters; {most:,} are the most", "split it and use `import`"
+        "MOA003", span, f"the file has {size:,} {unit}; the most are {most:,} characters", "split it and use `import`"
     )
 
 
@@ -74,7 +112,8 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     help = did_you_mean(name, known)
     if what == "model" and name in _CALLS and not help.startswith("did"):
         help = f"did you mean `{_CALLS[name]}`?"
-    declared = {"model": f'model {name} = "provider/id"', "role": f'role {name} = "…"'}
+    model = f'model {name} = "provider/id"'
+    declared = {"model": model, "model or pipeline": model, "role": f'role {name} = "…"'}
     if not help and what in declared and name.isidentifier():
         help = f"declare it: `{declared[what]}`"
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
@@ -90,9 +129,10 @@ def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
     )
 
 
-def wrong_kind(span: Span, name: str, found: str, due: str, declared: Span) -> Diagnostic:
+def wrong_kind(span: Span, name: str, found: str, due: str, known: Iterable[str], declared: Span) -> Diagnostic:
     message = f"`{name}` is a {found}; a {due} is due here"
-    return _error("MOA103", span, message, f"write the name of a {due}", Related("declared here", declared))
+    help = did_you_mean(name, known) or f"write the name of a {due}"
+    return _error("MOA103", span, message, help, Related("declared here", declared))
 
 
 def import_refused(span: Span, path: str, why: str) -> Diagnostic:
@@ -115,18 +155,34 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
 # ---- MOA2xx: values and types
 
 
-def wrong_type(span: Span, due: str, found: str, *related: Related) -> Diagnostic:
-    kind = "a name" if found.startswith("the name") else found
-    help = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
+def no_param(name: str, params: Iterable[str]) -> str:
+    """How to mend a name that stands for no value."""
+    guess = did_you_mean(name, params)
+    return guess if guess.startswith("did") else f"write the value itself, or declare it: `param {name} = …`"
+
+
+def wrong_type(span: Span, due: str, found: str, *related: Related, help: str = "") -> Diagnostic:
+    kind = "a name" if found.startswith("the name") else "a measure" if found.startswith("the measure") else found
+    mend = next((how for wanted, given, how in _MEND if due.startswith(wanted) and kind == given), "")
+    help = mend or (help if due.startswith(_VALUES) else "")
     return _error("MOA201", span, f"{due} is due here, not {found}", help, *related)
 
 
 def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA202", span, f"{of} has no setting `{key}`", did_you_mean(key, known) or "take it away")
+    names = list(known)
+    meant = meant_setting(key, names)
+    help = f"did you mean `{meant}`?" if meant else did_you_mean(key, names) or "take it away"
+    return _error("MOA202", span, f"{of} has no setting `{key}`", help)
 
 
-def out_of_range(span: Span, due: str, *related: Related) -> Diagnostic:
-    return _error("MOA203", span, f"out of range: {due} is due here", "", *related)
+def meant_setting(key: str, known: Collection[str]) -> str | None:
+    """The setting that is meant by what other tools call it, or by a slip."""
+    found = _SETTINGS_ELSEWHERE.get(key.lower())
+    return found if found in known else closest(key, known)
+
+
+def out_of_range(span: Span, due: str, help: str = "") -> Diagnostic:
+    return _error("MOA203", span, f"out of range: {due} is due here", help)
 
 
 def setting_twice(span: Span, key: str, first: Span) -> Diagnostic:
@@ -137,6 +193,8 @@ def unknown_function(span: Span, name: str, where: str, known: Iterable[str]) ->
     names = list(known)
     if name in names:  # written as a function, though it is none
         return _error("MOA205", span, f"the {where} `{name}` takes nothing in parentheses", f"write `{name}`")
+    if (where, name) == ("judge", "rank"):
+        return _error("MOA205", span, "`rank` is no judge", "a model alone ranks: `judge MODEL`")
     return _error("MOA205", span, f"`{name}` is no {where}", did_you_mean(name, names))
 
 
@@ -162,7 +220,8 @@ def not_a_choice(span: Span, name: str, choices: str) -> Diagnostic:
 def unknown_measure(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     if name == "moderator":
         return _error("MOA209", span, "`moderator` asks a model", f"name one: `{_CALLS[name]}`")
-    return _error("MOA209", span, f"a condition knows no `{name}`", did_you_mean(name, known))
+    help = f"did you mean `{_MEANT[name]}`?" if name in _MEANT else did_you_mean(name, known)
+    return _error("MOA209", span, f"a condition knows no `{name}`", help)
 
 
 def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
@@ -172,11 +231,16 @@ def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
     return _error("MOA210", span, f"a condition is due here, not {found}", help)
 
 
-def can_never_hold(span: Span, name: str, low: float, high: float) -> Diagnostic:
+def can_never_hold(span: Span, name: str, value: float, low: float, high: float) -> Diagnostic:
     bounds = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never less than {low:g}"
     due = f"a number between {low:g} and {high:g}" if high < math.inf else f"more than {low:g}"
     message = f"this comes out the same in every run: `{name}` {bounds}"
-    return _error("MOA211", span, message, f"compare with {due}")
+    return _error("MOA211", span, message, as_share(value, low, high) or f"compare with {due}")
+
+
+def as_share(value: float, low: float, high: float) -> str:
+    """How a percentage is written where a share is due; empty where that is not so."""
+    return f"a share is written as a number: `{value / 100:g}`" if (low, high) == (0, 1) and 5 <= value <= 100 else ""
 
 
 def bad_pattern(span: Span, why: str) -> Diagnostic:
@@ -187,8 +251,12 @@ def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
     return _error("MOA213", span, f"{of} needs `{key}`", f"add `{key} = …`")
 
 
-def bad_schema(span: Span, why: str) -> Diagnostic:
-    return _error("MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form")
+def bad_schema(span: Span, why: str, *named: Span) -> Diagnostic:
+    """`named` is where the file is named, if the span is in the file itself."""
+    related = [Related("named here", place) for place in named]
+    return _error(
+        "MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form", *related
+    )
 
 
 def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
@@ -214,79 +282,6 @@ def template_unknown(span: Span, name: str, where: str, known: Iterable[str]) ->
 
 def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> Diagnostic:
     return _error("MOA403", span, f"templates have no {kind} `{name}`", did_you_mean(name, known))
-
-
-# ---- MOA5xx: providers, models and prices
-
-
-def unknown_provider(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    guess = did_you_mean(name, known)
-    help = (
-        guess if guess.startswith("did") else f'declare it: `provider {name} = openai {{ base_url = "https://…/v1" }}`'
-    )
-    return _error("MOA501", span, f"no provider is called `{name}`", help)
-
-
-def bad_model(span: Span) -> Diagnostic:
-    return _error(
-        "MOA502",
-        span,
-        "a model is written `provider/id`",
-        'such as "groq/llama-3.1-8b-instant" or "local/smollm2-135m"',
-    )
-
-
-def unknown_adapter(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA503", span, f"no adapter is called `{name}`", did_you_mean(name, known))
-
-
-def no_base_url(span: Span, name: str) -> Diagnostic:
-    return _error("MOA504", span, f"provider `{name}` has no `base_url`", 'add `base_url = "https://host/v1"`')
-
-
-def bad_base_url(span: Span, why: str) -> Diagnostic:
-    return _error("MOA505", span, f"this is no base URL: {why}", 'write it like "https://host/v1"')
-
-
-def literal_key(span: Span) -> Diagnostic:
-    return _error(
-        "MOA506", span, "a key may not be written in a file", 'write `env("NAME")` and set that variable when you run'
-    )
-
-
-def fallback_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
-    return _error(
-        "MOA508", span, "fallbacks lead back: " + " → ".join(chain), "end the chain with a model that has no fallback"
-    )
-
-
-def no_price(span: Span, models: Sequence[str]) -> Diagnostic:
-    listed = ", ".join(f"`{model}`" for model in models)
-    help = "add `price = { input = $…, output = $… }`, per million tokens, to each of them"
-    return _error("MOA509", span, f"a budget in dollars needs the prices of {listed}", help)
-
-
-def never_fits(span: Span, model: str, write: int, context: int) -> Diagnostic:
-    return _error(
-        "MOA511",
-        span,
-        f"`{model}` can hold {context:,} tokens at once, and is to write up to {write:,}: nothing is left to read",
-        f"lower `max_tokens` well below {context:,}",
-    )
-
-
-def key_in_clear(span: Span, url: str) -> Diagnostic:
-    return _error(
-        "MOA507",
-        span,
-        f"a key would travel unencrypted to {url}",
-        "use `https://`; plain `http://` with a key is for this machine alone",
-    )
-
-
-def private_address(span: Span, host: str) -> Diagnostic:
-    help = "add `local = true` to the provider's settings, if it stands in your own network"
-    return _error("MOA531", span, f"`{host}` is no host of the open internet", help)
 
 
 # ---- MOA9xx: advice

@@ -12,7 +12,7 @@ from typing import Any
 from lark import Token
 from lark.parsers.lalr_analysis import Shift
 
-from smoadsl.language.brackets import CLOSING, OPENING
+from smoadsl.language.brackets import CLOSING, HOMES, OPENING
 from smoadsl.language.tokens import parser
 
 DECLARATIONS = frozenset("IMPORT PARAM PROVIDER MODEL ROLE ROLES TEMPLATE PIPELINE TEST".split())
@@ -144,12 +144,20 @@ class _Walk:
             block.states_before, block.kept_before = before, len(self.kept) - 1
 
     def _mend(self, index: int) -> int | None:
-        """Read on where it is plain what was meant: a keyword as a name, a statement that goes on in the next line."""
+        """Read on where it is plain what was meant: a keyword as a name, a statement that goes on in the next line, two
+        that stand on one line."""
         token = self.tokens[index]
         following = self.tokens[index + 1].type if index + 1 < len(self.tokens) else _END
         if token.type == "_NL" and self.fits(following) and not self.fits(_END):
             self.mistakes.append(Mistake(index, self.accepted(), (index, index + 1)))
             return index + 1
+        if self.blocks and self.blocks[-1].inside == 0 and self._begins(token, following):
+            self.mistakes.append(Mistake(index, self.accepted(), (index, index)))
+            before, self.states = self.states, list(self.states)
+            self.step(self.states, "_NL")
+            self.kept.append(Token.new_borrow_pos("_NL", "\n", token))
+            self._follow(self.kept[-1], index - 1, before)
+            return index
         same_line = index > 0 and self.tokens[index - 1].line == token.line
         if same_line and token.isidentifier() and self.fits("NAME", following):
             self.mistakes.append(Mistake(index, frozenset(("NAME",)), (index, index), is_name=True))
@@ -157,6 +165,11 @@ class _Walk:
             self.kept.append(token.update(type="NAME"))
             return index + 1
         return None
+
+    def _begins(self, token: Token, following: str) -> bool:
+        """Whether a word would begin another statement or setting, if it stood on a line of its own."""
+        is_key = self.blocks[-1].settings and following == "EQUAL"
+        return (token.type in HOMES or is_key) and self.fits("_NL", token.type)
 
     def _leave_out(self, index: int) -> int:
         """Go back to before the current statement, and on to what follows it."""

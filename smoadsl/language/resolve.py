@@ -97,14 +97,14 @@ class Names:
         if isinstance(item, kinds):
             self.used.add(name)
             return item
+        if item is None and self.unread(name):
+            return None
+        known = [one for one, declared in self.declared.items() if isinstance(declared, kinds)] if self.helps else []
+        if nodes.Model in kinds and not any(isinstance(self.declared[one], nodes.Model) for one in known):
+            known = []  # pipelines alone are not what one looks for
         if item is not None:
             self.used.add(name)
-            self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
-        elif not self.unread(name):
-            known = (
-                [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
-                if self.helps
-                else []
-            )
+            self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, known, item.name.span))
+        else:
             self.said.append(problems.unknown_name(written or span, name, what, known))
         return None

@@ -1,14 +1,15 @@
 """Rules, to read a written value as the type that its place demands, and say so where it is another."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from smoadsl.calls.price import Price
 from smoadsl.calls.route import Env, Rate
 from smoadsl.diagnostics.diagnostic import Related
-from smoadsl.language import nodes, problems
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import nodes, problems, provider_problems
 from smoadsl.language.resolve import Names
 
 T = TypeVar("T")
@@ -45,9 +46,9 @@ def describe(node: nodes.Value | nodes.Condition) -> str:
 
 
 def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
-    if isinstance(node, nodes.Ref) and names.unread(node.name):
-        return
     found = names.value(node)
+    if any(isinstance(one, nodes.Ref) and names.unread(one.name) for one in (node, found)):
+        return
     if isinstance(found, nodes.Call) and found.name.text == "env":
         names.said.append(problems.env_elsewhere(found.span))
         return
@@ -57,7 +58,10 @@ def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
             return  # a value of the wrong type is one mistake, wherever the param stands
         names.misfits.add((node.name, kind))
     related = () if found is node else (Related("the param's value", found.span),)
-    names.said.append(problems.wrong_type(node.span, due, describe(found), *related))
+    help = ""
+    if isinstance(found, nodes.Ref) and found.name not in names.declared and names.helps:
+        help = problems.no_param(found.name, names.of_kind(nodes.Param))
+    names.said.append(problems.wrong_type(node.span, due, describe(found), *related, help=help))
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = False) -> Rule:
@@ -65,10 +69,12 @@ def number(low: float = -math.inf, high: float = math.inf, *, whole: bool = Fals
 
     def read(names: Names, node: nodes.Value) -> int | float | None:
         found = names.value(node)
-        if not isinstance(found, nodes.Number) or (whole and not isinstance(found.value, int)):
+        if not isinstance(found, nodes.Number):
             wrong_type(names, node, due)
+        elif whole and not isinstance(found.value, int):
+            names.said.append(problems.wrong_type(node.span, due, "a number with a fraction"))
         elif not low <= found.value <= high:
-            names.said.append(problems.out_of_range(node.span, due))
+            names.said.append(problems.out_of_range(node.span, due, problems.as_share(found.value, low, high)))
         else:
             return found.value
         return None
@@ -133,12 +139,11 @@ def price(names_: Names, node: nodes.Value) -> Price | None:
     return Price(read["input"], read["output"], read.get("cached"))
 
 
-def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...] | None:
-    """A declared name, or a list of them."""
+def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...]:
+    """A declared name, or a list of them; those that are none are said and left out."""
     found = names_.value(node)
     items = found.items if isinstance(found, nodes.List) else (node,)
-    refs = [name(names_, item) for item in items]
-    return None if None in refs else tuple(ref for ref in refs if ref)
+    return tuple(ref for item in items if (ref := name(names_, item)))
 
 
 def text(names: Names, node: nodes.Value) -> str | None:
@@ -168,8 +173,8 @@ def ratio_or_true(default: float) -> Rule:
                 return default if value else None
             case nodes.Number(value=value) if 0 < value <= 1:
                 return float(value)
-            case nodes.Number():
-                names.said.append(problems.out_of_range(node.span, due))
+            case nodes.Number(value=value):
+                names.said.append(problems.out_of_range(node.span, due, problems.as_share(value, 0, 1)))
             case _:
                 wrong_type(names, node, due)
         return None
@@ -207,7 +212,7 @@ def one_of(*words: str) -> Rule:
 def secret(names: Names, node: nodes.Value) -> Env | None:
     found = names.value(node)
     if isinstance(found, nodes.Text):
-        names.said.append(problems.literal_key(node.span))
+        names.said.append(provider_problems.literal_key(node.span))
         return None
     if _is_env(found):
         return _env(names, found)
@@ -233,7 +238,7 @@ def headers(names: Names, node: nodes.Value) -> Mapping[str, str | Env] | None:
         wrong_type(names, node, 'a block such as `{ "X-Team" = "ops" }`')
         return None
     read: dict[str, str | Env] = {}
-    for setting in found.settings:
+    for setting in each_once(names, found):
         value = _env(names, setting.value) if _is_env(setting.value) else text(names, setting.value)
         if value is not None:
             read[setting.key.text] = value
@@ -258,10 +263,28 @@ def anything(names: Names, node: nodes.Value) -> Any:
         case nodes.List():
             return [anything(names, item) for item in found.items]
         case nodes.Object():
-            return {setting.key.text: anything(names, setting.value) for setting in found.settings}
+            return {setting.key.text: anything(names, setting.value) for setting in each_once(names, found)}
         case _:
             wrong_type(names, node, "a value that JSON can hold")
             return None
+
+
+def constant(names: Names, node: nodes.Value) -> None:
+    """The value of a param: a literal, the name of a thing that is none, or a list of these."""
+    due = "a number, text, duration, amount, rate, name, or a list of these,"
+    for item in node.items if isinstance(node, nodes.List) else (node,):
+        if isinstance(item, nodes.Ref) and isinstance(names.declared.get(item.name), nodes.Param):
+            names.said.append(problems.wrong_type(item.span, due, "another param"))
+        elif isinstance(item, nodes.Call | nodes.Object | nodes.List):
+            wrong_type(names, item, due)
+
+
+def block(names: Names, node: nodes.Value) -> Any:
+    """A block of settings that JSON can hold."""
+    if isinstance(names.value(node), nodes.Object):
+        return anything(names, node)
+    wrong_type(names, node, 'a block such as `{ service_tier = "flex" }`')
+    return None
 
 
 def as_written(names: Names, node: nodes.Value) -> nodes.Value:
@@ -272,13 +295,8 @@ def as_written(names: Names, node: nodes.Value) -> nodes.Value:
 def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, Rule], of: str) -> dict[str, Any]:
     """The settings of a block by name; unknown and repeated ones are said, wrong values left out."""
     read: dict[str, Any] = {}
-    first: dict[str, nodes.Setting] = {}
-    for setting in block.settings if block else ():
+    for setting in each_once(names, block) if block else ():
         key = setting.key.text
-        if key in first:
-            names.said.append(problems.setting_twice(setting.key.span, key, first[key].key.span))
-            continue
-        first[key] = setting
         if key not in table:
             names.said.append(problems.unknown_setting(setting.key.span, key, of, table if names.helps else ()))
             continue
@@ -286,6 +304,18 @@ def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, 
         if value is not None:
             read[key] = value
     return read
+
+
+def each_once(names: Names, block: nodes.Object) -> Iterator[nodes.Setting]:
+    """The settings of a block, and of several of one name the first; the others are said."""
+    first: dict[str, Span] = {}
+    for setting in block.settings:
+        key = setting.key
+        if key.text in first:
+            names.said.append(problems.setting_twice(key.span, key.text, first[key.text]))
+        else:
+            first[key.text] = key.span
+            yield setting
 
 
 def arguments(names: Names, call: nodes.Call, due: str, *rules: Rule) -> Sequence[Any] | None:

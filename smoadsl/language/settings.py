@@ -36,7 +36,7 @@ SAMPLING: Mapping[str, Rule] = {
     "seed": rules.number(0, 2**31 - 1, whole=True),
     "reasoning": rules.one_of("none", "low", "medium", "high"),
     "max_tokens": rules.number(1, MOST_OUTPUT_TOKENS, whole=True),
-    "extra": rules.anything,
+    "extra": rules.block,
 }
 
 _CALL: Mapping[str, Rule] = {

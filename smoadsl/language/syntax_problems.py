@@ -35,12 +35,14 @@ _SIGNS = {
     "DURATION": "a duration", "MONEY": "an amount of money", "RATE": "a rate", "OPERATOR": "a comparison",
 }  # fmt: skip
 _VALUES = frozenset("STRING TEXT INT FLOAT DURATION MONEY RATE TRUE FALSE LSQB LBRACE NAME".split())
+_AMOUNTS = frozenset(("INT", "FLOAT", "DURATION", "MONEY", "RATE"))
+_JOIN = "write two comparisons, joined by `and`"
 _MOST_SHOWN = 8
 _ELSEWHERE = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", ";": "a statement ends at the end of its line",
     ":": "settings are written `name = value`", "-": "names are joined by `_`, and there is no arithmetic",
     "+": "there is no arithmetic", "%": "a share is written as a number: `0.75`", "`": 'texts stand in double quotes',
-    "/": "comments begin with `#`",
+    "/": 'a model\'s "provider/id" stands in double quotes',
 }  # fmt: skip
 
 
@@ -89,7 +91,7 @@ def unknown_character(span: Span) -> Diagnostic:
     shown = f"`{span.text}`" if span.text.isprintable() and len(span.text) <= 40 else code_point
     if len(span.text) == 1 and not first.isascii() and shown != code_point:
         shown += f" ({code_point})"
-    help = _ELSEWHERE.get(first, "")
+    help = "comments begin with `#`" if span.text in ("//", "/*") else _ELSEWHERE.get(first, "")
     if unicodedata.category(first) in ("Zs", "Cf"):
         help = "it can not be seen: take it away, or put an ordinary space in its place"
     elif first.isalpha() or unicodedata.combining(first):
@@ -110,6 +112,11 @@ def bad_number(span: Span) -> Diagnostic:
         amount, word = unit.groups()
         short = {"sec": "s", "min": "m", "hour": "h", "hr": "h", "milli": "ms"}.get(word)
         help = f"write `{amount}{short}`" if short else f"write it in hours: `{24 * float(amount):g}h`"
+    elif parts := re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?", written):
+        seconds = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
+        help = f"a duration has one unit: `{seconds}s`"
+    elif thousands := re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([kKM])", written):
+        help = f"write it out: `{float(thousands[1]) * {'M': 1e6}.get(thousands[2], 1e3):_.0f}`"
     elif re.fullmatch(r"\d[\d_.]*e[\d]{1,2}", written):
         help = f"write it out: `{float(written):.15g}`" if float(written) < 1e15 else "write it out"
     return _error("MOA006", span, f"`{written[:40]}` is no number, duration, amount or rate", help)
@@ -129,6 +136,13 @@ def bad_escape(span: Span) -> Diagnostic:
         return _error("MOA008", span, f"`{span.text}` is half of a character", "write the character itself")
     help = 'a backslash is written `\\\\`; a text block in `"""` takes backslashes as they stand'
     return _error("MOA008", span, f"`{span.text}` is no escape", help)
+
+
+def unseen_escape(span: Span) -> Diagnostic:
+    """Half of LaTeX begins so: `\\boxed`, `\\frac`."""
+    sign = "backspace" if span.text == r"\b" else "form feed"
+    help = 'a backslash is written `\\\\`; a text block in `"""` takes backslashes as they stand'
+    return Diagnostic("MOA926", Severity.ADVICE, f"`{span.text}` is a {sign}, which hardly any text needs", span, help)
 
 
 def turns_reading(span: Span, in_text: bool) -> Diagnostic:
@@ -152,28 +166,88 @@ def unexpected(span: Span, found: str, expected: frozenset[str], before: str) ->
 
 
 def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
-    if found == "EQUAL" and before in _DECLARATIONS:
-        return f"give it a name: `{before.lower()} NAME = …`"
-    if found == "EQUAL" and "OPERATOR" in expected:
-        return "two values are compared by `==`"
     if found == "EQUAL":
-        return "statements begin with a keyword and have no `=`; only settings and declarations have one"
-    if found == "OPERATOR" and "EQUAL" in expected:
-        return "write `=`"
+        return _about_equals(expected, before)
+    if found in ("STRING", "TEXT"):
+        return _about_text(word, expected, before)
+    if found in _AMOUNTS:
+        return _about_number(word, expected)
+    if found == "OPERATOR":
+        return "write `=`" if "EQUAL" in expected else _JOIN if "AND" in expected else ""
     if found == "DOT" and "FLOAT" in expected:
         return "a number begins with a digit: `0.5`"
-    if found == "STRING" and "NAME" in expected and "STRING" not in expected:
-        return "write a declared name here, without quotes"
+    if found == "LPAR" and {"LBRACE", "NAME"} & expected:
+        return "take the parentheses away"
+    if found == "COMMA" and before == "RBRACE":
+        return "a block belongs to its whole line: write what follows on a line of its own"
+    if found == "LSQB" and before == "PROPOSE":
+        return "write them without brackets: `propose MODEL, MODEL`"
+    if found == "LBRACE" and before in ("PIPELINE", "LAYER"):
+        return f"give it a name: `{before.lower()} NAME {{ … }}`"
+    if found == "LBRACE" and expected == {"EQUAL"}:
+        return "say what it is: `NAME = … { … }`"
+    if found == "LBRACE" and expected == {"FOR"}:
+        return 'say which pipeline it tests: `test "…" for PIPELINE { … }`'
     if found == "NAME":
-        guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
-        if guess:
-            return f"did you mean `{guess}`?"
-        return "a declaration begins with a keyword: `model NAME = …`" if expected >= _DECLARATIONS else ""
+        return _about_name(word, expected, before)
     if found == "STAR":
         return "there is no arithmetic"
-    if {"_NL", "$END"} & expected and found in _BEGIN_LINES:
+    if found in _BEGIN_LINES and before == "COMMA":
+        return f"take the comma before it away, and write `{word}` on a line of its own"
+    if found in _BEGIN_LINES and {"_NL", "$END"} & expected:
         return f"write `{word}` on a line of its own"
     return f"`{word}` stands {_HOMES[word]}" if word in _HOMES else ""
+
+
+def _about_equals(expected: frozenset[str], before: str) -> str:
+    if before in _DECLARATIONS:
+        return f"give it a name: `{before.lower()} NAME = …`"
+    if "OPERATOR" in expected:
+        return "two values are compared by `==`"
+    if {"LBRACE", "NAME"} & expected:
+        return "take it away: only settings and declarations have a `=`"
+    return "statements begin with a keyword and have no `=`; only settings and declarations have one"
+
+
+def _about_text(word: str, expected: frozenset[str], before: str) -> str:
+    if "EQUAL" in expected:
+        return "write `=` before it"
+    if before == "AS":
+        return 'declare it, `role NAME = "…"`, and write its name here'
+    if "INT" in expected or before in _DECLARATIONS:
+        return "write it without quotes"
+    return "write a declared name here, without quotes" if "NAME" in expected else ""
+
+
+def _about_number(word: str, expected: frozenset[str]) -> str:
+    if word.startswith("-") and "EQUAL" in expected:
+        return "names are joined by `_`"
+    if "EQUAL" in expected:
+        return "write `=` before it"
+    if "DURATION" in expected:
+        return f"add a unit: `{word}s`"
+    if expected == {"NAME"}:
+        return "a name begins with a letter"
+    if expected == {"LSQB"}:
+        return f"put it in brackets: `[{word}, …]`"
+    return "write it in double quotes" if "STRING" in expected else ""
+
+
+def _about_name(word: str, expected: frozenset[str], before: str) -> str:
+    guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
+    if word == "if" and "WHEN" in expected:
+        guess = "when"
+    if guess:
+        return f"did you mean `{guess}`?"
+    if expected >= _DECLARATIONS:
+        return "a declaration begins with a keyword: `model NAME = …`"
+    if "COMMA" in expected and "BY" not in expected and "RBRACE" in expected and before not in ("NAME", "RPAR"):
+        return "settings are separated by commas or line ends"
+    if "OPERATOR" in expected:
+        return "values are compared by `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains` or `matches`"
+    if {"LBRACE", "_NL"} <= expected and before in ("STRING", "TEXT", "NAME", "RPAR"):
+        return "settings stand in braces: `{ NAME = … }`"
+    return "texts stand in double quotes" if "STRING" in expected and "NAME" not in expected else ""
 
 
 def keyword_as_name(span: Span) -> Diagnostic:

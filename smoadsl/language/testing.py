@@ -1,6 +1,6 @@
 """Testing, to turn a `test` into what it means: who replies what, with which faults, and what is expected."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from smoadsl.diagnostics.source import Span
@@ -20,7 +20,9 @@ _DUE = {
 Kind = Literal["agent", "any", "judge", "moderator", "router", "aggregate"]
 
 
-def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nodes.Test) -> checked.Test | None:
+def read_test(
+    names: Names, pipelines: Mapping[str, checked.Pipeline], casts: "Casts", node: nodes.Test
+) -> checked.Test | None:
     """The test, where its pipeline could be read; a pipeline with problems has been spoken of already."""
     found = names.find(node.pipeline.text, node.pipeline.span, (nodes.Pipeline,), "pipeline")
     pipeline = pipelines.get(node.pipeline.text) if found else None
@@ -32,9 +34,9 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
     for statement in node.statements:
         if isinstance(statement, nodes.Input):
             fields |= rules.anything(names, statement.fields) or {}
-    replies = [_reply(names, pipeline, s) for s in node.statements if isinstance(s, nodes.Reply)]
-    kept = {agent.name for layer in pipeline.layers for agent in layer.agents}
-    expectations = Expectations(names, kept)
+    cast = casts.of(pipeline)
+    replies = [_reply(names, cast, s) for s in node.statements if isinstance(s, nodes.Reply)]
+    expectations = Expectations(names, cast[0].agents)
     read = [(s.span, expectations.read(s.condition)) for s in node.statements if isinstance(s, nodes.Expect)]
     expects = tuple(nodes.Expect(span, condition) for span, condition in read if condition)
     if not prompts and not names.lost(node, "prompt"):
@@ -45,76 +47,86 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
     return checked.Test(node.title.value, pipeline, prompts, fields, whole, expects, node.span)
 
 
-def _pipelines(pipeline: checked.Pipeline) -> list[checked.Pipeline]:
-    """The pipeline, and those that are agents in it, each once."""
-    found = {pipeline.name: pipeline}
-    pending = [pipeline]
-    while pending:
-        for agent in (agent for layer in pending.pop().layers for agent in layer.agents):
-            if isinstance(agent.target, checked.Pipeline) and agent.target.name not in found:
-                found[agent.target.name] = agent.target
-                pending.append(agent.target)
-    return list(found.values())
+class Cast:
+    """Who plays in a pipeline, less those in pipelines that are agents of it."""
+
+    def __init__(self, pipeline: checked.Pipeline) -> None:
+        agents = [agent for layer in pipeline.layers for agent in layer.agents]
+        answering = [agent.target for agent in agents if isinstance(agent.target, checked.Model)]
+        if isinstance(pipeline.aggregate, checked.ModelAggregate):
+            answering.append(pipeline.aggregate.model)
+        models = {id(model): model for model in answering}.values()
+        self.layers = {layer.name for layer in pipeline.layers}
+        self.agents = {agent.name for agent in agents}
+        self.inner = {a.target.name: a.target for a in agents if isinstance(a.target, checked.Pipeline)}
+        self.recipients = self.agents | {name.partition(".")[0] for name in self.agents}
+        self.recipients |= {one.name for model in models for one in (model, *model.fallbacks)}
 
 
-def agents_of(pipeline: checked.Pipeline) -> list[checked.Agent]:
-    """All agents, those of pipelines that are agents included."""
-    agents: dict[str, checked.Agent] = {}
-    for agent in (agent for one in _pipelines(pipeline) for layer in one.layers for agent in layer.agents):
-        agents.setdefault(agent.name, agent)
-    return list(agents.values())
+class Casts:
+    """The casts of pipelines, worked out once."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, Cast] = {}
+
+    def of(self, pipeline: checked.Pipeline) -> list[Cast]:
+        """The cast of a pipeline, and those of the pipelines that are agents in it, each once."""
+        found: dict[str, Cast] = {}
+        pending = [pipeline]
+        while pending:
+            one = pending.pop()
+            if one.name not in found:
+                found[one.name] = self._own[one.name] = self._own.get(one.name) or Cast(one)
+                pending += found[one.name].inner.values()
+        return list(found.values())
 
 
-def _reply(names: Names, pipeline: checked.Pipeline, node: nodes.Reply) -> checked.Reply | None:
-    layers = {layer.name for one in _pipelines(pipeline) for layer in one.layers}
-    known = _recipients(pipeline)
+def _reply(names: Names, cast: Sequence[Cast], node: nodes.Reply) -> checked.Reply | None:
+    def known(name: str) -> bool:
+        return any(name in one.recipients for one in cast)
+
     parts = node.who
     layer = ""
-    if len(parts) > 1 and parts[0] in layers and ".".join(parts) not in known:
+    if len(parts) > 1 and any(parts[0] in one.layers for one in cast) and not known(".".join(parts)):
         layer, parts = parts[0], parts[1:]
     name = ".".join(parts)
     kind: Kind
     match name:
         case "*":
             kind = "any"
-        case "judge" | "moderator" | "router" | "aggregate" if name not in known:
+        case "judge" | "moderator" | "router" | "aggregate" if not known(name):
             kind = name
         case _:
             kind = "agent"
-            if name not in known:
+            if not known(name):
                 who = Span(node.span.source, node.span.start + len("reply "), node.span.end)
                 at = who.text.find(name)
                 span = Span(who.source, who.start + max(at, 0), who.start + max(at, 0) + len(name))
-                listed = [*known, "*", "judge", "moderator", "router", "aggregate"]
+                verdicts = ["*", "judge", "moderator", "router", "aggregate"]
+                listed = _all(verdicts, *(one.recipients for one in cast)) if names.helps else ()
                 names.said.append(pipeline_problems.unknown_recipient(span, name, listed))
                 return None
     after_s = rules.duration(names, node.after) if node.after else 0.0
-    outcome = _outcome(names, kind, node, [agent.name for agent in agents_of(pipeline)])
+    outcome = _outcome(names, kind, node, cast)
     if after_s is None or outcome is None:
         return None
     return checked.Reply(kind, layer, name if kind == "agent" else "", after_s, outcome, node.span)
 
 
-def _recipients(pipeline: checked.Pipeline) -> set[str]:
-    """Agents and models of a pipeline; the plain name of several agents means each of them."""
-    agents = agents_of(pipeline)
-    answering = [agent.target for agent in agents if isinstance(agent.target, checked.Model)]
-    inner = [agent.target for agent in agents if isinstance(agent.target, checked.Pipeline)]
-    for end in (one.aggregate for one in (pipeline, *inner)):
-        answering += [end.model] if isinstance(end, checked.ModelAggregate) else []
-    models = {one.name for model in answering for one in (model, *model.fallbacks)}
-    return models | {agent.name for agent in agents} | {agent.name.partition(".")[0] for agent in agents}
+def _all(*groups: Iterable[str]) -> set[str]:
+    return set().union(*groups)
 
 
-def _agent(names: Names, node: nodes.Node, name: str, agents: Collection[str]) -> str:
+def _agent(names: Names, node: nodes.Node, name: str, cast: Sequence[Cast]) -> str:
     """An agent that a scripted verdict names must be one of the pipeline's."""
-    if name not in agents:
-        names.said.append(pipeline_problems.unknown_recipient(node.span, name, agents))
+    if not names.lost(node) and not any(name in one.agents for one in cast):
+        known = _all(*(one.agents for one in cast)) if names.helps else ()
+        names.said.append(pipeline_problems.unknown_recipient(node.span, name, known))
     return name
 
 
 def _outcome(
-    names: Names, kind: Kind, node: nodes.Reply, agents: Collection[str]
+    names: Names, kind: Kind, node: nodes.Reply, cast: Sequence[Cast]
 ) -> str | checked.Fault | tuple[str, ...] | Mapping[str, float] | bool | None:
     match node.outcome:
         case nodes.Text(value=text):
@@ -122,10 +134,11 @@ def _outcome(
         case nodes.Error() as error:
             return _fault(names, error)
         case nodes.List(items=items) if kind in ("judge", "router"):
-            return tuple(_agent(names, item, _name(item), agents) for item in items)
-        case nodes.Object(settings=settings) if kind == "judge":
+            return tuple(_agent(names, item, _name(item), cast) for item in items)
+        case nodes.Object() as block if kind == "judge":
+            settings = list(rules.each_once(names, block))
             for setting in settings:
-                _agent(names, setting.key, setting.key.text, agents)
+                _agent(names, setting.key, setting.key.text, cast)
             scores = {s.key.text: rules.number(1, 5)(names, s.value) for s in settings}
             return {name: score for name, score in scores.items() if score is not None}
         case nodes.Bool(value=value) if kind == "moderator":

@@ -7,7 +7,7 @@ from smoadsl.adapters.base import Usage
 from smoadsl.calls.budget import Cost
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
 from smoadsl.diagnostics.source import Span
-from smoadsl.language import checked, pipeline_problems, problems
+from smoadsl.language import checked, pipeline_problems, problems, provider_problems
 from smoadsl.plan.bounds import PROMPT_TOKENS, Walk
 from smoadsl.plan.lower import Lowered
 from smoadsl.plan.plan import Call, ModelAggregate, Pipeline, Plan, active, routes_of
@@ -38,7 +38,7 @@ def _fit(call: Call, size: int, span: Span, prompt_tokens: int) -> Iterator[Diag
             continue
         write = route.sampling.max_tokens
         if write >= route.context:
-            yield problems.never_fits(span, call.model, write, route.context)
+            yield provider_problems.never_fits(span, call.model, write, route.context)
         elif size + write > route.context:
             yield problems.may_not_fit(span, call.model, prompt_tokens, size, write, route.context)
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from smoadsl.diagnostics.diagnostic import Outcome
@@ -28,18 +29,18 @@ def read_source(path: str | Path) -> Outcome[Source]:
 
 
 def too_large(name: str, size: int) -> Outcome[Source]:
-    return Outcome(None, (problems.too_large(Span(Source(name, ""), 0, 0), size, MOST_CHARACTERS),))
+    return Outcome(None, (problems.too_large(Span(Source(name, ""), 0, 0), size, MOST_CHARACTERS, "bytes"),))
 
 
 def decoded(name: str, raw: bytes) -> Outcome[Source]:
     """The bytes of a file as a source, a byte order mark taken off."""
+    mark = len(BOM_UTF8) if raw.startswith(BOM_UTF8) else 0
     try:
-        return Outcome(Source(name, raw.decode("utf-8-sig")))
+        return Outcome(Source(name, raw[mark:].decode()))
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", "replace")
-        source = Source(name, before)
-        at = max(0, len(before) - 1)
-        return Outcome(None, (problems.not_utf8(Span(source, at, at + 1), error.start),))
+        at = len(raw[mark : mark + error.start].decode())
+        source = Source(name, raw[mark:].decode(errors="replace"))
+        return Outcome(None, (problems.not_utf8(Span(source, at, at + 1), mark + error.start),))
 
 
 def _bytes(path: Path) -> bytes:

@@ -35,7 +35,7 @@ class Stage:
         self.unexpected: list[Failure] = []
         self._test = test
         self._layers = _layers(plan.pipeline, "")
-        self._models = {model.name: model for model in models_of(test.pipeline)}
+        self._models = {model.name: model for model in models_of(test.pipeline, {})}
         self._calls: dict[str, events.CallStarted] = {}
         self._fallen: Counter[str] = Counter()  # how many fallbacks down the line each call is
         self._teams: dict[str, tuple[str, ...]] = {}

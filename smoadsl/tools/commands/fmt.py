@@ -21,7 +21,7 @@ from smoadsl.language import problems
 from smoadsl.language.format import format
 from smoadsl.language.parse import MOST_CHARACTERS
 from smoadsl.tools.options import Exit, as_line, show_diagnostics, show_report
-from smoadsl.tools.reader import read_source
+from smoadsl.tools.reader import decoded, read_source
 
 _STDIN = "-"
 _MOST_BYTES = 4 * MOST_CHARACTERS
@@ -85,11 +85,8 @@ def _standard_input() -> tuple[Outcome[Source], bool]:
     marked = raw.startswith(BOM_UTF8)
     empty = Source("<stdin>", "")
     if len(raw) > _MOST_BYTES:
-        return Outcome(None, (problems.too_large(Span(empty, 0, 0), len(raw), MOST_CHARACTERS),)), marked
-    try:
-        return Outcome(Source("<stdin>", raw.decode("utf-8-sig"))), marked
-    except UnicodeDecodeError as error:
-        return Outcome(None, (problems.not_utf8(Span(empty, 0, 0), error.start),)), marked
+        return Outcome(None, (problems.too_large(Span(empty, 0, 0), len(raw), MOST_CHARACTERS, "bytes"),)), marked
+    return decoded("<stdin>", raw), marked
 
 
 def _write(text: str) -> None:
