@@ -159,6 +159,7 @@ class FaultKind(StrEnum):
     BAD_BODY = "bad_body"  # not JSON, not UTF-8, not the expected shape, too large
     EMPTY = "empty"  # a reply in good order with no text in it
     REFUSED = "refused"  # the model or its filter refused
+    LENGTH = "length"  # cut at max_tokens, where that is no answer; said by whoever asked, never by an adapter
     LOCAL = "local"  # on this machine: no key, no weights, no file handles
 
 

@@ -2,11 +2,11 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from smoadsl.adapters.base import Fault, OnText, Reply, Request
+from smoadsl.adapters.base import Choice, Fault, OnText, Reply, Request
 from smoadsl.adapters.usage import Counts, usage_of
 
 
@@ -26,6 +26,14 @@ Cut = Callable[[str], list[str]]
 def words(text: str) -> list[str]:
     """`text` in pieces of a word each, with the space before it: what most models stream."""
     return re.findall(r"\s*\S+|\s+$", text)
+
+
+def several(replies: Sequence[Reply]) -> Reply:
+    """The replies as those of one request, whose prompt was read once."""
+    first, *others = replies
+    output = sum(reply.usage.output_tokens for reply in replies)
+    usage = replace(first.usage, output_tokens=output, estimated=any(reply.usage.estimated for reply in replies))
+    return replace(first, usage=usage, others=tuple(Choice(reply.text, reply.finish) for reply in others))
 
 
 class Scripted:

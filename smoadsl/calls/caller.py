@@ -1,132 +1,211 @@
-"""Caller, to make one request succeed if it can: a slot, an attempt, another while it is worth it, then a fallback."""
+"""Caller, to make one request succeed if it can: a turn, an attempt, another while it is worth it, then a fallback."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
 
-from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request
-from smoadsl.calls.retry import delay_s, worth_another_route, worth_retrying
+from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
+from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, Ended, OnAttempt, Turn, request_of
+from smoadsl.calls.cache import Cache
+from smoadsl.calls.hedge import Copy, OnSent, race
+from smoadsl.calls.lane import NEVER_WAITS, Lane
+from smoadsl.calls.outcomes import Elsewhere, rule_of
+from smoadsl.calls.retry import PATIENCE_S, Next, Standing, decide
 from smoadsl.calls.route import Route
 from smoadsl.calls.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked, whoever answers. `tag` says which call of a run it is."""
-
-    messages: tuple[Message, ...]
-    schema: Mapping[str, Any] | None = None
-    tag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What one attempt came to. `outcome` is `ok`, `cancelled` or the kind of fault; `wait_s` is None when no other
-    follows on the same route, `next_route` names the fallback that does. `billed`: it failed, and the provider may
-    charge for it."""
-
-    number: int
-    route: str
-    outcome: str
-    message: str
-    elapsed_s: float
-    status: int | None = None
-    wait_s: float | None = None
-    next_route: str = ""
-    billed: bool = False
-
-
-OnSend = Callable[[], None]
-OnAttempt = Callable[[Attempt], None]
 
 
 class Caller:
     """Makes calls through a session. Time is the event loop's, chance comes from `random`."""
 
-    def __init__(self, session: Session, random: Random) -> None:
+    def __init__(self, session: Session, random: Random, cache: Cache | None = None) -> None:
         self._session = session
         self._random = random
+        self._cache = cache
 
     async def call(
-        self, routes: Sequence[Route], ask: Ask, on_send: OnSend, on_attempt: OnAttempt, on_text: OnText | None = None
+        self, routes: Sequence[Route], ask: Ask, account: Account, on_attempt: OnAttempt, on_text: OnText | None = None
     ) -> tuple[Route, Reply]:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
-        its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. `on_send` is told
-        before each attempt is sent, and what it raises ends the call."""
-        shown = sent = False
-
-        def show(text: str) -> None:
-            nonlocal shown
-            shown = True
+        its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
+        by `account`, and what that raises ends the call."""
+        if (kept := self._kept(routes[0], ask)) is not None:
+            on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before"))
             if on_text is not None:
-                on_text(text)
+                on_text(kept.text)
+            return routes[0], kept
+        attempts = Attempts(self._session, ask, account, on_attempt)
+        call = _Call(self._session, self._random, list(routes), ask, attempts, on_attempt, on_text)
+        route, reply = await call.answer()
+        is_own = route == routes[0]  # what a fallback said is not what was asked for
+        if self._cache is not None and ask.n == 1 and is_own:
+            self._cache.keep(self._session.providers[route.provider], route, request_of(route, ask), ask.sample, reply)
+        return route, reply
 
-        def send() -> None:
-            nonlocal sent
-            on_send()
-            sent = True
-
-        number = place = 0
-        faults: list[FaultKind] = []  # on this route
-        while True:
-            route, following = routes[place], routes[place + 1 :]
-            number, sent = number + 1, False
-            begun = asyncio.get_running_loop().time()
-            told = partial(_told, on_attempt, number, route.name, begun)
-            try:
-                reply = await self._attempt(route, ask, send, show if on_text else None)
-            except asyncio.CancelledError:
-                if sent:
-                    told("cancelled", "not waited for any longer", billed=True)
-                raise
-            except Fault as fault:
-                faults.append(fault.kind)
-                wait_s = None if shown else self._wait_s(route, fault, faults, bool(following))
-                other = following[0] if following and wait_s is None and not shown else None
-                if other is not None and not worth_another_route(fault):
-                    other = None
-                then = {"wait_s": wait_s, "next_route": other.name if other else ""}
-                told(fault.kind.value, fault.message, status=fault.status, billed=fault.billed, **then)
-                if wait_s is not None:
-                    await asyncio.sleep(wait_s)
-                elif other is not None:
-                    place, faults = place + 1, []
-                else:
-                    raise
-            else:
-                told("ok", "")
-                return route, reply
-
-    def _wait_s(self, route: Route, fault: Fault, faults: Sequence[FaultKind], others: bool) -> float | None:
-        """How long to wait before the same route is tried again; None when it should not be."""
-        provider = self._session.providers[route.provider]
-        retries = provider.retries if route.retries is None else route.retries
-        if len(faults) > retries or not worth_retrying(fault, faults.count(fault.kind)):
+    def _kept(self, route: Route, ask: Ask) -> Reply | None:
+        if self._cache is None or ask.n > 1:  # several answers at once are several, and not the same again
             return None
-        if fault.kind is FaultKind.TIMEOUT and others:
-            return None  # a silent route is not asked twice while another may answer
-        return delay_s(fault, len(faults), self._random)
-
-    async def _attempt(self, route: Route, ask: Ask, on_send: OnSend, on_text: OnText | None) -> Reply:
-        request = Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag)
-        timeout_s = route.timeout_s or self._session.providers[route.provider].timeout_s
-        async with self._session.slot(route.provider):
-            await self._session.paced(route.provider, request)
-            adapter = self._session.adapter(route.provider)
-            on_send()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    return await adapter.complete(request, on_text)
-            except TimeoutError:
-                message = f"{route.provider} gave no whole answer within {timeout_s:g} s"
-                raise Fault(FaultKind.TIMEOUT, message, billed=True) from None
+        return self._cache.find(self._session.providers[route.provider], route, request_of(route, ask), ask.sample)
 
 
-def _told(
-    on_attempt: OnAttempt, number: int, route: str, begun: float, outcome: str, message: str, **more: Any
-) -> None:
-    elapsed_s = asyncio.get_running_loop().time() - begun
-    on_attempt(Attempt(number, route, outcome, message, elapsed_s, **more))
+@dataclass(slots=True)
+class _Call:
+    """One call on its way: `place` is that of the route it is at, `faults` are those met there."""
+
+    session: Session
+    random: Random
+    routes: list[Route]
+    ask: Ask
+    attempts: Attempts
+    on_attempt: OnAttempt
+    on_text: OnText | None
+    number: int = 0
+    place: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    shown: bool = False
+    cut: tuple[Route, Reply] | None = None  # an answer cut at max_tokens, while a longer one is asked for
+
+    async def answer(self) -> tuple[Route, Reply]:
+        """The chain: choose a route, make an attempt there, and do what its end says comes next."""
+        while True:
+            self._pass_over()
+            route = self.routes[self.place]
+            ended = await (self._attempt(route) if route.hedge_s is None else self._hedged(route, route.hedge_s))
+            if ended.reply is not None and (answer := self._taken(ended, ended.reply)) is not None:
+                return answer
+            if ended.fault is None:
+                continue  # a longer answer is asked for
+            following, other = self._next(ended, ended.fault)
+            if ended.sent:
+                name = "" if other is None else self.routes[other].name
+                self.on_attempt(ended.told(following.why, following.wait_s, name))
+            if following.wait_s is not None:
+                await asyncio.sleep(following.wait_s)
+            elif other is not None:
+                self.place, self.faults = other, []
+            elif self.cut is not None:
+                return self.cut
+            else:
+                raise ended.fault
+
+    # ---- where the call goes
+
+    def _pass_over(self) -> None:
+        """Leave a route that is not well for one that is; where none is, the one that is well first is waited for."""
+        if self.faults:
+            return
+        now = asyncio.get_running_loop().time()
+        places = range(self.place, len(self.routes))
+        in_use = [place for place in places if self._lane(place).shut(now) is None]
+        ready = (place for place in in_use if self._lane(place).is_open(now, PATIENCE_S))
+        first = min(in_use, key=lambda place: self._lane(place).opens_at(now), default=self.place)
+        self.place = next(ready, first)
+
+    def _next(self, ended: Ended, fault: Fault) -> tuple[Next, int | None]:
+        """What comes next after a fault, and the place of the fallback if that is another route."""
+        now = asyncio.get_running_loop().time()
+        self.faults.append(fault)
+        route, lane = ended.route, self._lane(self.place)
+        ahead = [place for place in range(self.place + 1, len(self.routes)) if self._suits(fault, place, now)]
+        if ended.sent:
+            left_s = math.inf if self.ask.deadline_at is None else self.ask.deadline_at - now
+            standing = Standing(
+                tuple(self.faults),
+                attempts=self.number,
+                retries=self._retries(route),
+                ahead=len(ahead),
+                shown=self.shown,
+                tries_left=lane.tries.enough(fault),
+                time_left_s=left_s,
+            )
+            following = decide(standing, self.random)
+        else:
+            following = Next(bool(ahead), "it was not sent")
+        if following.wait_s is not None:
+            lane.tries = lane.tries.spent(fault)
+        return following, ahead[0] if following.elsewhere else None
+
+    def _suits(self, fault: Fault, place: int, now: float) -> bool:
+        """Whether a fallback may succeed where this fault came: it is in use, and not the same in what was wrong."""
+        here, there = self.routes[self.place], self.routes[place]
+        if self._lane(place).shut(now) is not None or (fault.status == 401 and there.provider == here.provider):
+            return False
+        larger = there.context is not None and there.context > (here.context or 0)
+        return larger or rule_of(fault).elsewhere is not Elsewhere.LARGER
+
+    def _retries(self, route: Route) -> int:
+        return self.session.providers[route.provider].retries if route.retries is None else route.retries
+
+    def _lane(self, place: int) -> Lane:
+        return self.session.lane(self.routes[place])
+
+    # ---- attempts
+
+    def _attempt(self, route: Route, on_sent: OnSent = lambda: None) -> Copy:
+        self.number += 1
+        turn = Turn(
+            self.number,
+            patience=self._retries(route) - len(self.faults) if self._retries(route) else NEVER_WAITS,
+            others=self.place + 1 < len(self.routes),
+            again=bool(self.faults) or self.cut is not None,
+        )
+        return self.attempts.make(route, turn, on_sent, self._show if self.on_text else None)
+
+    async def _hedged(self, route: Route, after_s: float) -> Ended:
+        """An attempt, and a second copy of it where the first is slow: on a fallback if one is well."""
+        copy: Route | None = None
+
+        def second() -> Copy | None:
+            nonlocal copy
+            now = asyncio.get_running_loop().time()
+            places = [*range(self.place + 1, len(self.routes)), self.place]
+            lanes = {place: self._lane(place) for place in places}
+            place = next((p for p in places if lanes[p].shut(now) is None and lanes[p].opens_at(now) <= now), None)
+            if place is None or self.shown or not lanes[place].tries.any or self._lane(self.place).was_refused(now):
+                return None
+            lanes[place].tries = lanes[place].tries.spent()
+            self.number += 1
+            copy = self.routes[place]
+            return self.attempts.make(copy, Turn(self.number, again=True))
+
+        ended = await race(
+            lambda on_sent: self._attempt(route, on_sent),
+            second,
+            after_s,
+            counts=lambda end: end.route is not copy or not self.shown,
+            on_lost=lambda end: self.on_attempt(end.told("the other copy is waited for")),
+        )
+        if ended.route is copy and ended.reply is not None and self.on_text is not None:
+            self._show(ended.reply.text)
+        return ended
+
+    def _show(self, text: str) -> None:
+        self.shown = True
+        if self.on_text is not None:
+            self.on_text(text)
+
+    # ---- answers
+
+    def _taken(self, ended: Ended, reply: Reply) -> tuple[Route, Reply] | None:
+        """The answer, if it is one: what was cut at max_tokens may be asked for once more, or be none at all."""
+        route = ended.route
+        if (
+            reply.finish != "length"
+            or route.length == "accept"
+            or (route.length == "grow" and (self.cut or self.shown))
+        ):
+            self.on_attempt(ended.told())
+            return route, reply
+        most = route.sampling.max_tokens
+        if route.length == "fail":
+            message = f"the answer of {route.name} was cut at max_tokens = {most}"
+            self.on_attempt(replace(ended.told("an answer that is cut is none here"), outcome=FaultKind.LENGTH.value))
+            raise Fault(FaultKind.LENGTH, message, billed=True)
+        self.cut = route, reply
+        self.routes = [replace(r, sampling=replace(r.sampling, max_tokens=2 * most)) for r in self.routes]
+        self.on_attempt(
+            replace(ended.told("twice as long an answer is asked for", 0.0), outcome=FaultKind.LENGTH.value)
+        )
+        return None

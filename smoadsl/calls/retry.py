@@ -1,47 +1,84 @@
-"""Retry, to decide from how an attempt failed whether another is worth making, and after how long."""
+"""Retry, to decide after an attempt that failed what comes next: the same route again, another, or the end."""
 
+from dataclasses import dataclass
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind
+from smoadsl.calls.delays import LONGEST_HINT_S, delay_s
+from smoadsl.calls.outcomes import Again, Elsewhere, rule_of
 
-_PASSING_STATUS = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529))
-_OUR_MISTAKE = frozenset((400, 405, 406, 410, 411, 413, 415, 422, 431))
-_BUSY_STATUS = frozenset((429, 529))
-_LONGEST_HINT_S = 120.0
-_LONGEST_BACKOFF_S = 20.0
-
-
-def worth_retrying(fault: Fault, times: int) -> bool:
-    """Whether the same request may succeed on the same route, where a fault of this kind was met so many times
-    (`reliability.md` 3.2)."""
-    match fault.kind:
-        case FaultKind.NOT_SENT | FaultKind.NO_RESPONSE | FaultKind.TRUNCATED | FaultKind.STALLED | FaultKind.TIMEOUT:
-            return True
-        case FaultKind.PROTOCOL | FaultKind.BAD_BODY | FaultKind.EMPTY:
-            return times == 1  # who answers like this twice does so again
-        case FaultKind.STATUS:
-            hint = fault.retry_after_s
-            return fault.status in _PASSING_STATUS and (hint is None or hint <= _LONGEST_HINT_S)
-        case FaultKind.REFUSED | FaultKind.LOCAL:
-            return False
+_MOST_ATTEMPTS = 6  # of one call on all its routes, unless more retries are asked for
+_PACED_RETRIES = 5  # how often a limit on the rate is waited for where nobody else can be asked
+PATIENCE_S = 20.0  # how long a provider is waited for while another could be asked
+_LEAST_USEFUL_S = 1.0  # with less time left than this, nothing more is begun
 
 
-def worth_another_route(fault: Fault) -> bool:
-    """Whether another model may succeed where this one did not. A mistake of ours stays one."""
-    match fault.kind:
-        case FaultKind.REFUSED | FaultKind.LOCAL:
-            return False
-        case FaultKind.STATUS:
-            return fault.status not in _OUR_MISTAKE
-        case _:
-            return True
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a call stands after a fault. `faults` are those of its present route, the last one included; `retries` how
+    often it may be tried again there; `ahead` how many routes are left that may succeed where it did not."""
+
+    faults: tuple[Fault, ...]
+    attempts: int
+    retries: int
+    ahead: int
+    shown: bool
+    tries_left: bool
+    time_left_s: float
 
 
-def delay_s(fault: Fault, attempt: int, random: Random) -> float:
-    """How long to wait after attempt number `attempt` (from 1): the provider's hint and never less, else backoff."""
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next, and why. `wait_s` is None unless the same route is tried again."""
+
+    elsewhere: bool
+    why: str
+    wait_s: float | None = None
+
+
+def decide(at: Standing, random: Random) -> Next:
+    """What comes next after the last fault (`reliability.md` 3.2, 3.3)."""
+    fault = at.faults[-1]
+    if at.shown:
+        return Next(False, "part of the answer was shown already")
+    refusal = _against_the_same(at)
+    if not refusal:
+        wait_s = delay_s(fault, len(at.faults), random)
+        if wait_s + _LEAST_USEFUL_S < at.time_left_s:
+            return Next(False, _reason_to_retry(fault), wait_s)
+        refusal = f"no time is left to wait {wait_s:.1f} s"
+    where = rule_of(fault).elsewhere
+    return Next(at.ahead > 0 and where is not Elsewhere.NO, refusal)
+
+
+def _against_the_same(at: Standing) -> str:
+    """Why the same route is not tried again; empty if it is."""
+    fault = at.faults[-1]
+    again = rule_of(fault).again
+    hint_s = fault.retry_after_s or 0.0
+    allowed = at.retries
+    if again is Again.PACED and at.retries and not at.ahead:
+        allowed = max(allowed, _PACED_RETRIES)
+    if again is Again.NO:
+        return again.value
+    if again is Again.ONCE and sum(earlier.kind is fault.kind for earlier in at.faults) > 1:
+        return again.value
+    if again is Again.ALONE and at.ahead:
+        return again.value
+    if hint_s > LONGEST_HINT_S:
+        return f"the provider wants {hint_s:,.0f} s"
+    if hint_s > PATIENCE_S and at.ahead:
+        return f"the provider wants {hint_s:.0f} s, and another can be asked"
+    if len(at.faults) > allowed:
+        return "no more retries" if allowed else "no retries"
+    if at.ahead and at.attempts + at.ahead >= max(_MOST_ATTEMPTS, at.retries + 1):
+        return "the other routes are to have their turn"
+    if not at.tries_left:
+        return "too many calls to this route are being retried already"
+    return ""
+
+
+def _reason_to_retry(fault: Fault) -> str:
     if fault.retry_after_s is not None:
-        return fault.retry_after_s * random.uniform(1.0, 1.1)
-    if fault.kind is FaultKind.NOT_SENT and attempt == 1:
-        return 0.0  # most often a connection that was kept open too long
-    base = 1.0 if fault.status in _BUSY_STATUS else 0.25
-    return random.uniform(0.5, 1.0) * min(_LONGEST_BACKOFF_S, base * 2.0 ** (attempt - 1))
+        return f"the provider asks to wait {fault.retry_after_s:.1f} s"
+    return "nothing was sent" if fault.kind is FaultKind.NOT_SENT else rule_of(fault).again.value

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from smoadsl.adapters.base import Sampling
 from smoadsl.calls.price import Price
@@ -15,10 +16,18 @@ class Env:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in any period of so many seconds."""
+
+    count: int
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
-    """A named connection. `concurrency` bounds the calls under way at once, `rate_per_s` how many begin in a second,
-    `tokens_per_s` how many tokens they may take; `retries` how often a call is tried after its first attempt. `local`:
-    it may stand in a private network."""
+    """A named connection. `concurrency` bounds the calls under way at once, `rate` how many may begin, `tokens_rate`
+    how many tokens they may take; `retries` how often a call is tried after its first attempt. `local`: it may stand in
+    a private network."""
 
     name: str
     adapter: str
@@ -26,8 +35,8 @@ class Provider:
     api_key: Env | None = None
     headers: Mapping[str, str | Env] = field(default_factory=dict)
     concurrency: int = 64
-    rate_per_s: float | None = None
-    tokens_per_s: float | None = None
+    rate: Rate | None = None
+    tokens_rate: Rate | None = None
     timeout_s: float = 600.0
     retries: int = 2
     local: bool = False
@@ -35,8 +44,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One model of one provider, with what the model says of its own calls. `price` and `context`, the most tokens that
-    the model can read and write in one call, are None where they are not known."""
+    """One model of one provider, with what the model says of its own calls.
+
+    `price` None: not known; so is `context`, the most tokens that a request and its answer may have together.
+    `hedge_s`: how long an answer may take before another copy is asked for. `length`: what becomes of an answer that
+    was cut at `max_tokens`: it is taken, asked for once more with twice as many, or a fault.
+    """
 
     provider: str
     model: str
@@ -44,6 +57,8 @@ class Route:
     timeout_s: float | None = None
     retries: int | None = None
     price: Price | None = None
+    hedge_s: float | None = None
+    length: Literal["accept", "grow", "fail"] = "accept"
     context: int | None = None
 
     @property

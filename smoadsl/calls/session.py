@@ -1,15 +1,16 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from random import Random
 from types import TracebackType
 
 from smoadsl.adapters import open_adapter
-from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Request
+from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind
 from smoadsl.builtins.providers import dialect_of
-from smoadsl.calls.pace import Pace
-from smoadsl.calls.route import Env, Provider
+from smoadsl.calls.gate import Gate
+from smoadsl.calls.lane import Lane
+from smoadsl.calls.route import Env, Provider, Route
 
 Opener = Callable[[str, Connection], Adapter]  # the adapter's name, and what it connects to
 
@@ -24,8 +25,8 @@ class Session:
         self._environ = environ
         self._opener = opener
         self._adapters: dict[str, Adapter] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
-        self._paces: dict[tuple[str, str], Pace] = {}
+        self._gates: dict[str, Gate] = {}
+        self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Session":
@@ -34,6 +35,8 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for gate in self._gates.values():
+            gate.close()
         await self._stack.aclose()
 
     def adapter(self, name: str) -> Adapter:
@@ -60,24 +63,15 @@ class Session:
             self._adapters[name] = adapter
         return self._adapters[name]
 
-    def slot(self, name: str) -> asyncio.Semaphore:
-        """Bounds the calls to a provider that are under way at once."""
-        if name not in self._slots:
-            self._slots[name] = asyncio.Semaphore(self.providers[name].concurrency)
-        return self._slots[name]
+    def gate(self, name: str) -> Gate:
+        """The one way to a provider."""
+        if name not in self._gates:
+            self._gates[name] = Gate(self.providers[name], self._random)
+        return self._gates[name]
 
-    async def paced(self, name: str, request: Request) -> None:
-        """Wait until the provider's declared rates allow another call."""
-        provider = self.providers[name]
-        if provider.rate_per_s is not None:
-            await self._pace(name, "calls", provider.rate_per_s).take(1)
-        if provider.tokens_per_s is not None:
-            await self._pace(name, "tokens", provider.tokens_per_s).take(tokens_at_most(request))
-
-    def _pace(self, name: str, unit: str, per_s: float) -> Pace:
-        if (name, unit) not in self._paces:
-            self._paces[name, unit] = Pace(per_s)
-        return self._paces[name, unit]
+    def lane(self, route: Route) -> Lane:
+        """What is known of a route so far."""
+        return self.gate(route.provider).lane(route.model)
 
     def _secret(self, provider: Provider, env: Env) -> str:
         value = self._environ.get(env.name, "").strip()
@@ -87,11 +81,3 @@ class Session:
                 f"{provider.name} needs a key: set {env.name}, or swap the model with --model NAME=provider/id",
             )
         return value
-
-
-def tokens_at_most(request: Request) -> int:
-    """The most tokens that a request can take: one for two bytes of its messages, and all that it may answer."""
-    return (
-        sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages) // 2
-        + request.sampling.max_tokens
-    )

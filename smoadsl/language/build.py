@@ -92,7 +92,7 @@ class _Builder:
 
     def rate(self, token: Token, span: Span) -> nodes.Rate:
         amount, unit = token.split("/")
-        return nodes.Rate(span, int(amount.replace("_", "")) / _PER[unit])
+        return nodes.Rate(span, int(amount.replace("_", "")), _PER[unit])
 
     def string(self, token: Token, span: Span) -> nodes.Text:
         wrong = _wrong_escape(token) if "\\" in token else None

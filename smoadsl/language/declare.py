@@ -93,8 +93,8 @@ class Declarations:
         """The provider with the limits that its settings name."""
         named = {
             "concurrency": "concurrency",
-            "rate_per_s": "rate",
-            "tokens_per_s": "tokens_rate",
+            "rate": "rate",
+            "tokens_rate": "tokens_rate",
             "timeout_s": "timeout",
             "retries": "retries",
         }

@@ -40,7 +40,8 @@ class Money(Node):
 
 @dataclass(frozen=True, repr=False)
 class Rate(Node):
-    per_s: float
+    count: int
+    period_s: float
 
 
 @dataclass(frozen=True, repr=False)

@@ -67,10 +67,6 @@ def out_of_order(span: Span, what: str, after: str) -> Diagnostic:
     return _error("MOA015", span, f"`{what}` stands too late", f"move it before `{after}`")
 
 
-def not_yet(span: Span, what: str) -> Diagnostic:
-    return _error("MOA016", span, f"{what} is part of the language, but not of this version", "leave it out for now")
-
-
 # ---- MOA1xx: names and imports
 
 

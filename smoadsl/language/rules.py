@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from smoadsl.calls.price import Price
-from smoadsl.calls.route import Env
+from smoadsl.calls.route import Env, Rate
 from smoadsl.diagnostics.diagnostic import Related
 from smoadsl.language import nodes, problems
 from smoadsl.language.resolve import Names
@@ -103,15 +103,15 @@ def money(names: Names, node: nodes.Value) -> Decimal | None:
     return found.usd
 
 
-def rate(names: Names, node: nodes.Value) -> float | None:
+def rate(names: Names, node: nodes.Value) -> Rate | None:
     found = names.value(node)
     if not isinstance(found, nodes.Rate):
         wrong_type(names, node, "a rate such as `600/min`")
         return None
-    if found.per_s <= 0:
+    if found.count <= 0:
         names.said.append(problems.out_of_range(node.span, "a rate above zero"))
         return None
-    return found.per_s
+    return Rate(found.count, found.period_s)
 
 
 def price(names_: Names, node: nodes.Value) -> Price | None:
@@ -267,15 +267,6 @@ def anything(names: Names, node: nodes.Value) -> Any:
 def as_written(names: Names, node: nodes.Value) -> nodes.Value:
     """The value itself, for who reads it further."""
     return names.value(node)
-
-
-def later(what: str) -> Rule:
-    """A setting of the language that this version does not carry out yet."""
-
-    def read(names: Names, node: nodes.Value) -> None:
-        names.said.append(problems.not_yet(node.span, f"`{what}`"))
-
-    return read
 
 
 def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, Rule], of: str) -> dict[str, Any]:

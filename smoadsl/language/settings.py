@@ -43,8 +43,8 @@ _CALL: Mapping[str, Rule] = {
     **SAMPLING,
     "timeout": rules.duration,
     "retries": rules.number(0, 10, whole=True),
-    "hedge": rules.later("hedge"),
-    "length": rules.later("length"),
+    "hedge": rules.duration,
+    "length": rules.one_of("accept", "grow", "fail"),
 }
 
 MODEL: Mapping[str, Rule] = {

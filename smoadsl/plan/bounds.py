@@ -5,7 +5,7 @@ every response is as long as it may be. `worst`: besides, every verdict must be 
 as often as it may be, on each of its routes. A budget holds in all three.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, assert_never
 
@@ -167,15 +167,21 @@ class Walk:
     # ---- what happens in a round
 
     def _proposals(self, layer: Layer, seen: Going, remarks: int, prompt: int) -> Cost:
-        each = [self._agent(agent, seen, remarks, prompt) for agent in layer.agents]
+        merged = {group[0]: len(group) for group in layer.merged}
+        spared = {name for group in layer.merged for name in group[1:]}
+        each = [
+            self._agent(agent, seen, remarks, prompt, merged.get(agent.name, 1))
+            for agent in layer.agents
+            if agent.name not in spared
+        ]
         return at_once(each, active(layer), cheapest=self._mode == "least")
 
-    def _agent(self, agent: Agent, seen: Going, remarks: int, prompt: int) -> Cost:
+    def _agent(self, agent: Agent, seen: Going, remarks: int, prompt: int, samples: int) -> Cost:
         role = 0 if self._mode == "least" else text_tokens(agent.role)
         sees = seen.seen(agent.view, agent.name)
         match agent.does:
             case Call():
-                return self._call(agent.does, sees, prompt, role + (remarks if sees.count else 0))
+                return self._call(agent.does, sees, prompt, role + (remarks if sees.count else 0), samples=samples)
             case Pipeline():  # the role joins the system prompt, and so every conversation inside
                 return self._pipeline(agent.does, sees, prompt + role)
             case _:
@@ -186,8 +192,10 @@ class Walk:
         judge = layer.judge
         read = written_in(layer, self._times)
         if self._mode == "least":
-            read_anyway = judge and isinstance(judge.by, ModelJudge) and judge.read_in(number, layer.rounds)
-            return self._judge(layer, read, prompt) if read_anyway else NONE
+            if judge is None or not isinstance(judge.by, ModelJudge):
+                return NONE
+            is_asked = judge.read_in(number, layer.rounds) or (not judge.spared and active(layer) > 1)
+            return self._judge(layer, read, prompt) if is_asked else NONE
         cost = NONE
         asked = _asked(layer, number, follows)
         if judge and isinstance(judge.by, ModelJudge) and _may_choose(layer, number):
@@ -220,37 +228,54 @@ class Walk:
         once = self._call(call, read, prompt, more, is_verdict=True)
         if self._mode != "worst":
             return once
-        return once.then(self._call(call, read, prompt, 2 * (more + call.max_tokens), is_verdict=True))
+        return once.then(self._call(call, read, prompt, 2 * (more + call.longest), is_verdict=True))
 
-    def _call(self, call: Call, read: Going, prompt: int, more: int = 0, is_verdict: bool = False) -> Cost:
-        """A call that reads the conversation, these responses, and so many tokens more."""
+    def _call(
+        self, call: Call, read: Going, prompt: int, more: int = 0, is_verdict: bool = False, samples: int = 1
+    ) -> Cost:
+        """A call that reads the conversation, these responses, and so many tokens more, for so many answers."""
         if self._mode == "least":
             quotes = not is_verdict or call.built_in  # an author's template for a verdict may quote nothing
-            return self._tried(call, prompt if quotes else 0, 1)
+            return self._tried(call, prompt if quotes else 0, samples)
         template = self._texts[call.template]
         if not call.built_in:  # an author's may say all of it for each
             template *= 1 + read.count
         size = prompt + _AROUND + template + read.tokens + more
         if size > self.longest.get(id(call), (call, -1))[1]:
             self.longest[id(call)] = (call, size)
-        return self._tried(call, size, call.routes[0].sampling.max_tokens)
+        return self._tried(call, size, samples)
 
-    def _tried(self, call: Call, input_tokens: int, output_tokens: int) -> Cost:
+    def _tried(self, call: Call, input_tokens: int, samples: int) -> Cost:
         """A call with all its attempts. Those of one call follow each other and are one link of the chain."""
         seconds = self._latency_s.get(call.model, self._latency_s.get("*", 0.0))
         read = written = 0
         usd = Decimal(0)
-        for route in call.routes if self._mode == "worst" else call.routes[:1]:
-            times = tries(route, self._plan.providers[route.provider]) if self._mode == "worst" else 1
-            each = route.sampling.max_tokens if self._mode == "worst" else output_tokens
+        for route, times, each in self._attempts(call, samples):
             read, written = read + times * input_tokens, written + times * each
             if route.price:
                 usd += times * route.price.of(Usage(input_tokens, each))
         return Cost(1, read + written, read, written, usd, 1, seconds)
 
+    def _attempts(self, call: Call, samples: int) -> Iterator[tuple[Route, int, int]]:
+        """The routes of a call, how often each is billed, and for how many tokens of an answer."""
+        own = call.routes[0]
+        if self._mode == "least":
+            yield own, 1, samples
+        elif self._mode == "full":
+            yield own, 1, samples * own.sampling.max_tokens
+            if own.length == "grow":  # cut where it was, and asked for once more
+                yield own, 1, 2 * own.sampling.max_tokens
+        else:
+            again = 2 if samples > 1 else 1  # what is missing of several answers is asked for once more
+            copies = 2 if any(route.hedge_s is not None for route in call.routes) else 1
+            grows = any(route.length == "grow" for route in call.routes)
+            for route in call.routes:
+                times = tries(route, self._plan.providers[route.provider]) + grows
+                yield route, again * copies * times, samples * route.sampling.max_tokens * (1 + grows)
+
 
 def tries(route: Route, provider: Provider) -> int:
-    """How often a route is tried at most."""
+    """How often a route is tried at most, those attempts aside that are never billed."""
     return 1 + (provider.retries if route.retries is None else route.retries)
 
 
@@ -269,4 +294,4 @@ def _may_choose(layer: Layer, number: int) -> bool:
     judge = layer.judge
     if judge is None:
         return False
-    return (judge.keep is not None and judge.keep < active(layer)) or judge.read_in(number, layer.rounds)
+    return not judge.spared or (judge.keep or active(layer)) < active(layer) or judge.read_in(number, layer.rounds)

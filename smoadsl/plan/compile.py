@@ -42,7 +42,8 @@ def hold(program: Outcome[checked.Program]) -> Outcome[checked.Program]:
     found: list[Diagnostic] = []
     for name in program.value.main:
         pipeline = program.value.pipelines[name]
-        found += prove(pipeline, lower(pipeline))
+        lowered = lower(pipeline)
+        found += prove(pipeline, lowered, optimize(lowered.plan))
     return Outcome(program.value, in_order([*program.diagnostics, *_errors_first(found)]))
 
 
@@ -78,8 +79,8 @@ def plan_of(pipeline: checked.Pipeline, options: Options | None = None) -> Outco
     """The plan of a checked pipeline, made cheaper, with its bounds; and whether it holds."""
     options = options or Options()
     lowered = lower(pipeline)
-    said = tuple(_errors_first(list(prove(pipeline, lowered, options.prompt_tokens))))
     plan = optimize(lowered.plan, options.without)
+    said = tuple(_errors_first(list(prove(pipeline, lowered, plan, options.prompt_tokens))))
     limits = bounds(plan, options.prompt_tokens, options.latency_s)
     outcome = Outcome(plan.model_copy(update={"bounds": limits}), said)
     return outcome if outcome.ok else Outcome(None, said)

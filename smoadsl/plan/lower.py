@@ -87,10 +87,12 @@ class _Lowering:
             model.provider.name,
             model.id,
             sampling,
-            settings.get("timeout"),
-            settings.get("retries"),
-            price or (known.price if known else None),
-            context or (known.context if known else None),
+            timeout_s=settings.get("timeout"),
+            retries=settings.get("retries"),
+            price=price or (known.price if known else None),
+            hedge_s=settings.get("hedge"),
+            length=settings.get("length", "accept"),
+            context=context or (known.context if known else None),
         )
 
     def pipeline(self, pipeline: checked.Pipeline) -> plans.Pipeline:

@@ -36,6 +36,11 @@ class Call(Frozen):
         return max(route.sampling.max_tokens for route in self.routes)
 
     @property
+    def longest(self) -> int:
+        """The most tokens of a response that is asked for once more, twice as long, where `length` says so."""
+        return max(route.sampling.max_tokens * (2 if route.length == "grow" else 1) for route in self.routes)
+
+    @property
     def built_in(self) -> bool:
         return self.template.startswith(BUILT_IN)
 
@@ -120,7 +125,8 @@ class FreeJudge(Frozen):
 class Judge(Frozen):
     """`keep` None: all go on. `is_read`: more than the choice is read of each verdict (its scores), so that it is asked
     for even if all go on; `is_read_between`: at least of those that another round follows (scores, remarks).
-    `fused`: the moderator's question is put in the judge's call while it is open."""
+    `fused`: the moderator's question is put in the judge's call while it is open. `spared`: nobody is asked where there
+    is nothing to choose."""
 
     by: Annotated[ModelJudge | FreeJudge, Field(discriminator="type")]
     keep: int | None
@@ -134,6 +140,7 @@ class Judge(Frozen):
     is_read: bool
     is_read_between: bool
     fused: bool = False
+    spared: bool = False
     origin: str
 
     def read_in(self, number: int, rounds: int) -> bool:
@@ -165,6 +172,9 @@ class Quorum(Frozen):
 
 
 class Layer(Frozen):
+    """`merged` names agents whose answers come from one request, which asks for several. `flows`: no barrier stands
+    between its rounds, and an agent starts as soon as it has what it sees."""
+
     name: str
     rounds: int
     when: Condition | None
@@ -173,6 +183,8 @@ class Layer(Frozen):
     quorum: Quorum | None = None
     judge: Judge | None
     stops: tuple[Stop, ...]
+    merged: tuple[tuple[str, ...], ...] = ()
+    flows: bool = False
     origin: str
 
 
@@ -241,11 +253,20 @@ class Bounds(Frozen):
 
 
 class Decision(Frozen):
-    """Something that the compiler did on its own, and what it saves."""
+    """Something that the compiler did on its own."""
 
     pass_name: str
     message: str
     origin: str
+
+
+class Saving(Frozen):
+    """What all decisions of a pass save: of `least`, and of `full`, where nothing fails or ends early."""
+
+    pass_name: str
+    least_calls: int
+    full_calls: int
+    full_tokens: int
 
 
 class Pipeline(Frozen):
@@ -285,6 +306,7 @@ class Plan(Frozen):
     templates: dict[str, str]
     recipes: tuple[Recipe, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    savings: tuple[Saving, ...] = ()
     bounds: Bounds | None = None
 
     @property

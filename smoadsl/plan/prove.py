@@ -10,15 +10,17 @@ from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, pipeline_problems, problems
 from smoadsl.plan.bounds import PROMPT_TOKENS, Walk
 from smoadsl.plan.lower import Lowered
-from smoadsl.plan.plan import Call, ModelAggregate, Pipeline, active, routes_of
+from smoadsl.plan.plan import Call, ModelAggregate, Pipeline, Plan, active, routes_of
 
 
-def prove(written: checked.Pipeline, lowered: Lowered, prompt_tokens: int = PROMPT_TOKENS) -> Iterator[Diagnostic]:
-    """What can not hold, or might not, for a prompt of so many tokens."""
-    yield from _budget(written, lowered.plan.pipeline)
-    if all(route.context is None for route in routes_of(lowered.plan)):
+def prove(
+    written: checked.Pipeline, lowered: Lowered, plan: Plan, prompt_tokens: int = PROMPT_TOKENS
+) -> Iterator[Diagnostic]:
+    """What can not hold, or might not, of the plan that was lowered and made cheaper, for so long a prompt."""
+    yield from _budget(written, plan.pipeline)
+    if all(route.context is None for route in routes_of(plan)):
         return
-    walk = Walk(lowered.plan, "full", prompt_tokens, {})
+    walk = Walk(plan, "full", prompt_tokens, {})
     walk.cost()
     told: set[tuple[str, str]] = set()
     for call, size in walk.longest.values():
@@ -61,7 +63,14 @@ def _first_calls(pipeline: Pipeline) -> Cost:
     if not pipeline.layers:
         return Cost()
     layer = pipeline.layers[0]
-    each = [_reserved(a.does) if isinstance(a.does, Call) else _first_calls(a.does) for a in layer.agents]
+    merged = {name: group for group in layer.merged for name in group}
+    each = []
+    for agent in layer.agents:
+        group = merged.get(agent.name, (agent.name,))
+        if not isinstance(agent.does, Call):
+            each.append(_first_calls(agent.does))
+        elif agent.name == group[0]:
+            each.append(_reserved(agent.does, len(group)))
     count = min(layer.quorum.count, active(layer)) if layer.quorum else active(layer)
     return Cost(
         sum(sorted(cost.calls for cost in each)[:count]),
@@ -74,7 +83,7 @@ def _last_call(pipeline: Pipeline) -> Cost:
     return _reserved(pipeline.aggregate.call) if isinstance(pipeline.aggregate, ModelAggregate) else Cost()
 
 
-def _reserved(call: Call) -> Cost:
+def _reserved(call: Call, samples: int = 1) -> Cost:
     """What is reserved for a call at least: all that it may answer, to an empty prompt."""
-    prices = [route.price.of(Usage(0, route.sampling.max_tokens)) for route in call.routes if route.price]
-    return Cost(1, call.max_tokens, max(prices, default=Decimal(0)))
+    prices = [route.price.of(Usage(0, samples * route.sampling.max_tokens)) for route in call.routes if route.price]
+    return Cost(1, samples * call.max_tokens, max(prices, default=Decimal(0)))

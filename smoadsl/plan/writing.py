@@ -9,7 +9,6 @@ import orjson
 from smoadsl.builtins.answers import AnswerForm
 from smoadsl.plan import plan as plans
 
-
 _CENT = Decimal("0.01")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from smoadsl.calls.budget import Budget, Cost
 from smoadsl.plan.plan import ModelAggregate, Pipeline
 from smoadsl.plan.reading import may_go_on
-from smoadsl.runtime.asker import cost_at_most
+from smoadsl.runtime.meter import cost_at_most
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.render import RenderError
 

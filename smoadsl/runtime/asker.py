@@ -1,27 +1,31 @@
 """Asker, to make the calls of one run and tell each as events: what was sent, what came of it, what it took."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from functools import partial
+from itertools import count
 from typing import Any
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Usage
-from smoadsl.calls.budget import Budget, Cost, Deadline, Exhausted
-from smoadsl.calls.caller import Ask, Attempt, Caller
-from smoadsl.calls.price import Price
+from smoadsl.calls.attempt import CACHED, Ask, Attempt
+from smoadsl.calls.budget import Budget, Deadline, Exhausted
+from smoadsl.calls.caller import Caller
 from smoadsl.calls.route import Route
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
+from smoadsl.runtime.meter import Books, Meter, cost_at_most
 from smoadsl.runtime.seeds import seed_for
 
+_RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
+_TOLD = ("purpose", "agent", "layer", "round", "repair", "references", "samples")
 Emit = Callable[[events.Event], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a run a call is made, and on whose behalf; `labels` name the agents behind neutral ids."""
+    """Where in a run a call is made, and on whose behalf; `labels` name the agents behind neutral ids, `samples` those
+    who share the answers of one request."""
 
     purpose: events.Purpose
     agent: str
@@ -30,22 +34,7 @@ class Place:
     repair: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
-
-
-@dataclass
-class _Books:
-    """What all pipelines of a run share."""
-
-    begun: float
-    totals: events.Totals = field(default_factory=events.Totals)
-
-    def add(self, **amounts: float) -> events.Totals:
-        update = {name: getattr(self.totals, name) + amount for name, amount in amounts.items()}
-        self.totals = self.totals.model_copy(update=update)
-        return self.totals
-
-    def flag(self, **flags: bool) -> None:
-        self.totals = self.totals.model_copy(update={name: True for name, is_so in flags.items() if is_so})
+    samples: tuple[str, ...] = ()
 
 
 class Asker:
@@ -55,12 +44,13 @@ class Asker:
         self._caller = caller
         self._emit = emit
         self._seed = seed
-        self._books = _Books(asyncio.get_running_loop().time())
+        self._owner = f"run {next(_RUNS)}"
+        self._books = Books(asyncio.get_running_loop().time())
         self.budget: Budget | None = None
 
     def within(self, budget: Budget) -> "Asker":
         inner = Asker(self._caller, self._emit, self._seed)
-        inner._books, inner.budget = self._books, budget
+        inner._books, inner._owner, inner.budget = self._books, self._owner, budget
         return inner
 
     @property
@@ -93,29 +83,29 @@ class Asker:
 
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
-        meter = _Meter(self._books, self.budget, last, cost_at_most(call, messages, schema))
+        n = len(place.samples) or 1
+        meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, messages, schema, 0, most))
         deadline = self.budget.deadline(last) if self.budget else None
         try:
-            meter.open(deadline is not None and asyncio.get_running_loop().time() >= deadline.at)
+            late = deadline is not None and asyncio.get_running_loop().time() >= deadline.at
+            meter.open(late, n * call.routes[0].sampling.max_tokens)
         except Exhausted as exhausted:
             raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         number = self._books.add(calls=1).calls
-        told = {name: getattr(place, name) for name in ("purpose", "agent", "layer", "round", "repair", "references")}
+        told = {name: getattr(place, name) for name in _TOLD}
         self.tell(
             events.CallStarted, call=number, model=call.model, messages=messages, labels=dict(place.labels), **told
         )
         routes = [self._seeded(route, place) for route in call.routes]
-        ask = Ask(messages, schema, str(number))
-
-        def attempted(attempt: Attempt) -> None:
-            if attempt.billed:
-                meter.failed()
-            self._attempted(number, attempt)
-
+        sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
+        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n)
+        attempted = partial(self._attempted, number)
         try:
             async with asyncio.timeout_at(deadline.at if deadline else None):
-                route, reply = await self._caller.call(routes, ask, meter.sent, attempted, on_text)
-            meter.answered(reply.usage, route.price)
+                _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
+                if missing := n - len(reply.answers):  # some were cut or refused: those are asked for once more
+                    _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
+                    reply = _together(reply, more)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
@@ -130,6 +120,7 @@ class Asker:
             events.CallSucceeded,
             call=number,
             text=reply.text,
+            others=tuple(other.text for other in reply.others),
             finish=reply.finish,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -147,7 +138,8 @@ class Asker:
         return replace(route, sampling=replace(route.sampling, seed=mixed))
 
     def _attempted(self, number: int, attempt: Attempt) -> None:
-        self._books.add(attempts=1)
+        if attempt.outcome != CACHED:
+            self._books.add(attempts=1)
         self.tell(
             events.CallAttempted,
             call=number,
@@ -159,89 +151,23 @@ class Asker:
             elapsed_s=attempt.elapsed_s,
             wait_s=attempt.wait_s,
             next_route=attempt.next_route,
+            why=attempt.why,
+            queued_s=attempt.queued_s,
+            received_bytes=attempt.received_bytes,
         )
 
 
-class _Meter:
-    """Counts what one call takes, attempt by attempt: in the run's books, and in the budget. An attempt that brought no
-    answer but may be billed is charged at its worst case, and the next needs as much again."""
-
-    def __init__(self, books: _Books, budget: Budget | None, last: bool, most: "Worst") -> None:
-        self._books = books
-        self._budget = budget
-        self._last = last
-        self._most = most
-        self._held = Cost()
-
-    def open(self, late: bool) -> None:
-        """Reserve the call before it begins. Raises `Exhausted`."""
-        if self._budget is None:
-            return
-        if late:
-            deadline = self._budget.deadline(self._last)
-            assert deadline is not None
-            raise deadline.budget.time_is_up()
-        self._hold(Cost(1) + self._most.cost)
-
-    def sent(self) -> None:
-        """An attempt begins. Raises `Exhausted` when one before it was billed and the budget holds no other."""
-        if self._budget is not None and self._held == Cost():
-            self._hold(self._most.cost)
-
-    def failed(self) -> None:
-        """An attempt brought no answer and may be billed: what was reserved for it is spent."""
-        most = self._most
-        self._books.add(input_tokens=most.input_tokens, output_tokens=most.output_tokens, usd=float(most.cost.usd))
-        self._books.flag(estimated=True, unpriced=not most.is_priced)
-        self._held = Cost()
-
-    def answered(self, usage: Usage, price: Price | None) -> None:
-        """The call has its reply. What the provider did not count stays reserved as it was."""
-        usd = price.of(usage) if price else Decimal(0)
-        self._books.add(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, usd=float(usd))
-        self._books.flag(estimated=usage.estimated, unpriced=price is None)
-        if not usage.estimated:
-            self._give_back(Cost(0, usage.input_tokens + usage.output_tokens, usd))
-        self._held = Cost()
-
-    def close(self) -> None:
-        """Nothing more comes of the call."""
-        self._give_back(Cost())
-
-    def _hold(self, cost: Cost) -> None:
-        assert self._budget is not None
-        self._budget.reserve(cost, self._last)
-        self._held = Cost(0, cost.tokens, cost.usd)  # a call that has begun stays one
-
-    def _give_back(self, actual: Cost) -> None:
-        if self._budget is not None and self._held != Cost():
-            self._budget.settle(self._held, actual)
-        self._held = Cost()
-
-
-@dataclass(frozen=True, slots=True)
-class Worst:
-    """The most that one attempt of a call can take."""
-
-    input_tokens: int
-    output_tokens: int
-    usd: Decimal
-    is_priced: bool
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(0, self.input_tokens + self.output_tokens, self.usd)
-
-
-def cost_at_most(
-    call: Call, messages: tuple[Message, ...], schema: Mapping[str, Any] | None = None, more_input_tokens: int = 0
-) -> Worst:
-    """The worst case of a call: its input counted as one token for two bytes, and all that it may answer."""
-    texts = [message.content for message in messages] + ([json.dumps(schema)] if schema else [])
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    input_tokens = size // 2 + 1 + more_input_tokens
-    prices = [r.price.of(Usage(input_tokens, r.sampling.max_tokens)) for r in call.routes if r.price]
-    return Worst(input_tokens, call.max_tokens, max(prices, default=Decimal(0)), len(prices) == len(call.routes))
+def _together(reply: Reply, more: Reply) -> Reply:
+    """The answers of two requests as those of one."""
+    one, two = reply.usage, more.usage
+    usage = Usage(
+        one.input_tokens + two.input_tokens,
+        one.output_tokens + two.output_tokens,
+        one.estimated or two.estimated,
+        one.cached_tokens + two.cached_tokens,
+        one.reasoning_tokens + two.reasoning_tokens,
+    )
+    return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults)
 
 
 def _out_of_budget(failed: Exhausted | TimeoutError, deadline: Deadline | None) -> Fault:

@@ -76,7 +76,8 @@ class RoundStarted(Happened):
 
 class CallStarted(Happened):
     """`call` numbers the calls of a run from 1. `repair` says that a verdict is asked for once more; `labels` has the
-    agents behind the neutral ids in its messages, `references` those whose responses stand in them by name."""
+    agents behind the neutral ids in its messages, `references` those whose responses stand in them by name. `samples`
+    are the agents who share the answers of one request, in the order in which they take them."""
 
     type: Literal["call_started"] = "call_started"
     call: int
@@ -89,11 +90,14 @@ class CallStarted(Happened):
     messages: tuple[Message, ...]
     labels: dict[str, str] = Field(default_factory=dict)
     references: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
 
 
 class CallAttempted(Happened):
-    """One attempt of a call: `ok` or the kind of fault; `wait_s` is how long until the next on the same route, None
-    when none follows there; `next_route` names the fallback tried instead."""
+    """One attempt of a call: `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`; `wait_s` is
+    how long until the next on the same route, None when none follows there; `next_route` names the fallback tried
+    instead, and `why` gives the reason for what follows. `queued_s` was waited for a turn before it was sent, and
+    `elapsed_s` counts from then on; `received_bytes` of an answer came."""
 
     type: Literal["call_attempted"] = "call_attempted"
     call: int
@@ -105,12 +109,18 @@ class CallAttempted(Happened):
     elapsed_s: float
     wait_s: float | None = None
     next_route: str = ""
+    why: str = ""
+    queued_s: float = 0.0
+    received_bytes: int = 0
 
 
 class CallSucceeded(Happened):
+    """`others` are the further answers of a call that asked for several, for its samples after the first."""
+
     type: Literal["call_succeeded"] = "call_succeeded"
     call: int
     text: str
+    others: tuple[str, ...] = ()
     finish: Literal["stop", "length", "unknown"]
     input_tokens: int
     output_tokens: int

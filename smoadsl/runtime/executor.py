@@ -5,7 +5,7 @@ It never prints and never yields: everything that happens is handed to `emit` as
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
 
@@ -24,6 +24,7 @@ from smoadsl.runtime.render import RenderError
 from smoadsl.runtime.rounds import AgentFailed, RoundFailed, Team, activate, propose
 from smoadsl.runtime.seeds import seed_for
 from smoadsl.runtime.select import NoVerdict, Round, Selection, Selector
+from smoadsl.runtime.sharing import Shared, known_as
 from smoadsl.runtime.stopping import Standing, decide, first_that_holds
 from smoadsl.runtime.views import seen_by
 
@@ -95,6 +96,7 @@ class _Execution:
         self._selector = Selector(self._asker, self._prompts, by_claim=pipeline.answer.kind != "text")
         self._answering = Answering(self._asker, self._prompts, inside)
         self._aside = Aside(pipeline, budget, self._prompts)
+        self._shared = Shared()
         self._went_on = WentOn(tuple(seen), votes=tuple(seen))
         self._standing = Standing("", 0)
 
@@ -157,7 +159,7 @@ class _Execution:
                 case Call() as call:
                     messages = self._prompts.propose(agent, references, own, team.shown_as, number)
                     place = Place("propose", name, team.shown_as, number, references=names_of(seen))
-                    text = (await self._asker.ask(place, call, messages))[1].text
+                    text = await self._proposal(team, place, agent.name, call, messages)
                 case Pipeline() as inner:
                     asked = self._with_role(agent.role)
                     execution = _Execution(self._plan, inner, asked, self._asker, self._seed, f"{name}/", seen)
@@ -177,6 +179,19 @@ class _Execution:
         response = Response(agent.name, text, read_answer(self._pipeline.answer, text))
         self._aside.arrived(response)
         return response
+
+    async def _proposal(self, team: Team, place: Place, name: str, call: Call, messages: tuple[Message, ...]) -> str:
+        """The answer of one agent, whose call others may share."""
+        group = next((group for group in team.layer.merged if name in group), None)
+        if group is None:
+            return (await self._asker.ask(place, call, messages))[1].text
+
+        async def ask() -> tuple[str, ...]:
+            together = replace(place, agent=self._inside + known_as(group), samples=group)
+            reply = (await self._asker.ask(together, call, messages))[1]
+            return tuple(choice.text for choice in reply.answers)
+
+        return await self._shared.answer(team.shown_as, place.round, group, name, ask)
 
     def _with_role(self, role: str) -> Conversation:
         """The conversation as a pipeline that is an agent gets it: its role joins the caller's system prompt."""

@@ -92,6 +92,8 @@ class Selector:
             return ""  # it drops outliers even where all might go on
         if isinstance(judge.by, ModelJudge) and judge.read_in(at.number, at.rounds):
             return ""
+        if isinstance(judge.by, ModelJudge) and not judge.spared and len(responses) > 1:
+            return ""
         if len(responses) <= keep:
             return "nobody: all go on"
         return "nobody: all answers are equal" if all_equal(responses) else ""

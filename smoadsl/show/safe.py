@@ -97,7 +97,7 @@ def told(event: events.Event, asked: Mapping[int, events.CallStarted], layers: M
             who = listed(agents) if len(agents) <= _MOST_NAMES else f"{len(agents)} agents"
             return f"{_place(event)} of {layers[event.layer].rounds}: {who}"
         case events.LayerSkipped():
-            return f"{one_line(event.layer)} skipped: its condition does not hold"
+            return f"{one_line(event.layer)} skipped: {_values(event.values) or 'its condition does not hold'}"
         case events.Activated():
             reason = f": {one_line(event.reason, MOST_REASON)}" if event.reason else ""
             chosen, idle = listed(event.agents), listed(event.idle)
@@ -134,9 +134,10 @@ def _place(event: _OfRound) -> str:
 
 
 def _who(asked: events.CallStarted) -> str:
+    """Where a call stands and whose it is; what is inside of an agent, with the agent's name before it but once."""
     if asked.purpose == "propose":
-        return f"{_place(asked)}: {one_line(asked.agent)}"
-    place = asked.purpose if asked.purpose == "aggregate" else f"{_place(asked)}: {asked.purpose}"
+        return f"{_place(asked)}: {one_line(asked.agent.removeprefix(asked.layer[: asked.layer.rfind('/') + 1]))}"
+    place = one_line(asked.agent) if asked.purpose == "aggregate" else f"{_place(asked)}: {asked.purpose}"
     return f"{place} {one_line(asked.model)}"
 
 
@@ -173,7 +174,7 @@ def decided_by(event: events.Judged) -> str:
 def stop_checked(event: events.StopChecked) -> str:
     """`goes on: agreement 0.5, moderator(qwen) no`."""
     end = f"the {'pipeline' if event.whole_pipeline else 'layer'} stops here" if event.held else "goes on"
-    values = ", ".join(f"{printable(name)} {_value(value)}" for name, value in event.values.items())
+    values = _values(event.values)
     return f"{end}: {values}" if values else end
 
 
@@ -184,6 +185,10 @@ def layers_of(pipeline: Pipeline, inside: str = "") -> dict[str, Layer]:
         if isinstance(agent.does, Pipeline):
             found |= layers_of(agent.does, f"{inside}{agent.name}/")
     return found
+
+
+def _values(values: Mapping[str, float | bool | None]) -> str:
+    return ", ".join(f"{printable(name)} {_value(value)}" for name, value in values.items())
 
 
 def _value(value: float | bool | None) -> str:

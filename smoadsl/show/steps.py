@@ -1,7 +1,7 @@
 """Steps, to show a plan to a person: who does what in which order, what the compiler decided, what it can take."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import assert_never
 
@@ -14,7 +14,7 @@ from smoadsl.plan import plan as plans
 from smoadsl.show import words
 from smoadsl.show.figures import figures
 
-_WIDTH = 80  # every terminal has these; 100 are fine, but a plan is also pasted into reviews
+_WIDTH = 80  # every terminal has these, and so has a review that a plan is pasted into
 _Row = tuple[str, str, str, str, str]  # layer, rounds, step, who, how
 
 
@@ -27,7 +27,7 @@ def plan_text(plan: plans.Plan, width: int = _WIDTH) -> str:
         parts += [_cell(head), Text(), _steps(pipeline), Text()]
     parts.pop()
     if plan.decisions:
-        parts += [Text(), Text("decided by the compiler"), _decisions(plan.decisions)]
+        parts += [Text(), Text("decided by the compiler"), _decisions(plan)]
     if plan.bounds:
         parts += [Text(), figures(plan.bounds)]
     console = Console(file=io.StringIO(), width=max(width, 1), color_system=None, legacy_windows=False)
@@ -111,15 +111,29 @@ def _keeps(judge: plans.Judge, agents: int) -> str:
 # ---- decisions
 
 
-def _decisions(decisions: Sequence[plans.Decision]) -> Table:
-    table = _grid()
-    for made in decisions:
-        table.add_row(_cell(f"  {made.pass_name}"), _cell(f"{made.message} ({made.origin})"))
+def _decisions(plan: plans.Plan) -> Table:
+    """What each pass decided, and what all of that saves."""
+    table = _grid("", "")
+    savings = {saving.pass_name: saving for saving in plan.savings}
+    for name, decisions in groupby(plan.decisions, lambda made: made.pass_name):
+        for made in decisions:
+            table.add_row(_cell(f"  {name}"), _cell(f"{made.message} ({made.origin})"))
+        if name in savings and (saved := _saved(savings[name])):
+            table.add_row("", _cell(saved))
     return table
 
 
+def _saved(saving: plans.Saving) -> str:
+    """`saves 5 calls and 5,000 tokens`; of what is only saved where a run ends early, `at best`."""
+    amounts = [(saving.full_calls, "call"), (saving.full_tokens, "token")]
+    words = [f"{amount:,} {unit}{'s' * (amount != 1)}" for amount, unit in amounts if amount > 0]
+    if not words and saving.least_calls > 0:
+        words = [f"{saving.least_calls:,} call{'s' * (saving.least_calls != 1)} at best"]
+    return f"saves {' and '.join(words)}" if words else ""
+
+
 def _grid(*heads: str) -> Table:
-    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(heads))
+    table = Table(*heads, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
     for column in table.columns:
         column.overflow = "fold"
     return table

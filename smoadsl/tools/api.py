@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from smoadsl.adapters import open_adapter
+from smoadsl.calls.cache import Cache
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Opener, Session
 from smoadsl.diagnostics.diagnostic import Outcome
@@ -64,16 +65,18 @@ async def run(
     on_event: Callable[[Event], None] | None = None,
     environ: Mapping[str, str] | None = None,
     opener: Opener = open_adapter,
+    cache: Cache | None = None,
 ) -> Answer:
     """Run a plan, or a file's only pipeline, for one prompt. `on_event` is told everything that happens.
 
     `environ` is where keys are looked up (the process's own environment unless given), `opener` makes the adapters.
+    Calls that `cache` has an answer for are not made.
     Raises `CompileError` when the file has problems, `RunError` when there is no answer.
     """
     plan = _plan(what)
     conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt
     async with Session(plan.providers, os.environ if environ is None else environ, opener) as session:
-        caller = Caller(session, Random(seed))
+        caller = Caller(session, Random(seed), cache)
         return await execute(plan, conversation, caller, on_event or (lambda _: None), seed)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from random import Random
 
-from smoadsl.adapters.base import JSON, Adapter, Connection, Request
-from smoadsl.adapters.scripted import Scripted
+from smoadsl.adapters.base import JSON, Adapter, Connection, Reply, Request, Usage
+from smoadsl.adapters.scripted import Scripted, several
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
 from smoadsl.plan.plan import Layer, ModelAggregate, Pipeline, Plan, calls_of
@@ -87,7 +87,7 @@ class _Play:
             case _:
                 pass
 
-    def _answer(self, request: Request) -> str:
+    def _answer(self, request: Request) -> Reply:
         call = self._asked[request.tag]
         schema = self._outputs.get(call.agent) if call.purpose == "aggregate" else request.schema
         self.calls.append(
@@ -100,11 +100,15 @@ class _Play:
                 routes=self._routes[call.model],
                 settings=request.sampling,
                 answer_schema=dict(schema) if schema is not None else None,
+                samples=call.samples,
                 labels=call.labels,
                 messages=call.messages,
             )
         )
-        return stand_in(call, request, self._teams.get(call.layer, ()), self._turn)
+        inside = call.agent[: call.agent.rfind("/") + 1]
+        asked = [call.model_copy(update={"agent": inside + name}) for name in call.samples] or [call]
+        texts = [stand_in(one, request, self._teams.get(call.layer, ()), self._turn) for one in asked]
+        return several([Reply(text, "stop", Usage(1, 1), request.model) for text in texts])
 
 
 def _outputs(pipeline: Pipeline, inside: str = "") -> Iterator[tuple[str, Mapping[str, JSON] | None]]:

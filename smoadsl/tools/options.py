@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from shutil import get_terminal_size
 from typing import Any, Literal, TypeVar, get_args
 
 import click
@@ -11,6 +12,8 @@ from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.render.report import Report
 from smoadsl.diagnostics.render.text import printable, render
 from smoadsl.language.check import Given
+
+_WIDTH, _MOST_WIDTH = 80, 100  # columns: where there is no terminal, and on a wide one
 
 F = TypeVar("F", bound=Callable[..., Any])
 Format = Literal["text", "json", "github", "sarif", "junit"]
@@ -65,6 +68,11 @@ def as_line(path: str) -> str:
     """A path where a line begins: still a path, and nothing that a CI system takes for a command."""
     shown = printable(path)
     return f"./{shown}" if shown.lstrip().startswith("::") else shown
+
+
+def text_width() -> int:
+    """How wide text on standard output may be: as the terminal, but no wider than reads well."""
+    return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

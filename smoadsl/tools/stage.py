@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, OnText, Reply, Request, Usage
+from smoadsl.adapters.scripted import several
 from smoadsl.language import checked
 from smoadsl.language.compose import models_of
 from smoadsl.plan.plan import Layer, ModelJudge, Pipeline, Plan
@@ -75,6 +76,13 @@ class Stage:
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         call = self._calls[request.tag]
+        if not call.samples:
+            return await self._reply(call, request, on_text)
+        inside = call.agent[: call.agent.rfind("/") + 1]
+        asked = [call.model_copy(update={"agent": inside + name}) for name in call.samples[: request.n]]
+        return several(await asyncio.gather(*(self._reply(one, request, None) for one in asked)))
+
+    async def _reply(self, call: events.CallStarted, request: Request, on_text: OnText | None) -> Reply:
         reply = self._next(call, self._recipients(call))
         if reply is not None and reply.after_s:
             await asyncio.sleep(reply.after_s)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 
 from smoadsl.plan.plan import Plan
+from smoadsl.show.graph.blocks import BETWEEN
 from smoadsl.show.graph.depict import depict
 from smoadsl.show.graph.dot import dot
 from smoadsl.show.graph.flow import flow, groups_in
-from smoadsl.show.graph.layout import BETWEEN
 from smoadsl.show.graph.mermaid import mermaid
 from smoadsl.show.graph.metrics import Face, cut, width, wrapped
 from smoadsl.show.graph.picture import Group, Node, Picture, nodes_in

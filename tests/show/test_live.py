@@ -228,6 +228,30 @@ def test_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not waited for" in text
 
 
+SKIPPED = """
+pipeline p {
+  layer cheap { propose ann, bob }
+  layer deep when agreement < 0.9 { propose cid }
+  aggregate vote()
+}"""
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_layer_that_is_skipped_says_why(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = trace_of(planned(SKIPPED), Replies({"ann": "51", "bob": "51"}))
+    screen = shown(trace, monkeypatch, streams=False, terminal=terminal)[2]
+    said = " ".join((screen.left if terminal else screen.getvalue()).split())
+    assert "deep skipped: agreement 1" in said
+
+
+def test_the_log_of_a_pipeline_that_is_an_agent_names_each_thing_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = "pipeline deep {\n layer x { propose bob * 2 }\n aggregate cid\n}\n"
+    trace = trace_of(planned(inner + "pipeline p {\n layer y { propose deep, ann }\n aggregate ann\n}"), Replies())
+    lines = shown(trace, monkeypatch, streams=False, terminal=False)[2].getvalue().split("\n")
+    said = {re.sub(r"(: \d+ tokens.*)$", "", line) for line in lines}
+    assert {"deep/x round 1: bob * 2 answered", "deep/aggregate cid answered", "aggregate ann answered"} <= said
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("width", ["1", "2", "7"])
 def test_a_narrow_terminal_is_no_reason_to_crash(width: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """Test steps, to hold the plan that people read to its look."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from smoadsl.plan.plan import Bounds, Money, Plan, Range, Seconds
 from smoadsl.show.steps import plan_text
 from smoadsl.show.words import written
+from smoadsl.tools import api
 from tests.show.runs import HOSTILE, MOA, RAW, SMOA, planned, with_hostile_names
 
 SHOWN = {
@@ -120,6 +123,18 @@ def test_a_long_list_of_agents_wraps(width: int) -> None:
     shown = plan_text(planned("pipeline p {\n layer all { propose ann * 60, bob * 40 }\n aggregate ann\n}"), width)
     assert max(map(len, shown.split("\n"))) <= width
     assert "ann.59, ann.60" in " ".join(shown.split()) or "ann.60" in shown
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+@pytest.mark.parametrize("name", ["gates", "hostile", "long", "many", "nested"])
+def test_whatever_the_names_the_table_fits(name: str, width: int) -> None:
+    plan = api.compile(Path(__file__).parent / "pictures" / f"{name}.moa").value
+    assert plan is not None
+    shown = plan_text(plan, width)
+    lines = [line for line in shown.split("\n") if r"\u003a" not in line]  # where a command was made visible
+    assert max(map(cell_len, lines)) <= width
+    for decision in plan.decisions:
+        assert "".join(decision.message.split()) in "".join(shown.split())
 
 
 @pytest.mark.parametrize("width", range(1, 30, 7))

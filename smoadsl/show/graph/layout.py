@@ -8,105 +8,43 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
-from smoadsl.show.graph.metrics import Face, cut, width, wrapped
+from smoadsl.show.graph.blocks import Block, Line, Point, Run, Wire
+from smoadsl.show.graph.cards import LINE, PAD, SIZE, SMALL, card
+from smoadsl.show.graph.metrics import cut, wrapped
 from smoadsl.show.graph.picture import Edge, Group, Node, Picture
 
-SIZE = 12.0  # of the font
-SMALL = 10.5
-LARGE = 16.0
-LINE = 14.0  # from one line of small text to the next
-PAD = 12.0
-MARGIN = 24.0
-BETWEEN = 5.0  # between two runs of a line
-
-_SHORT_GAP = 16.0  # where several ways become one
+_LARGE = 16.0  # of the font of the picture's title
+_MARGIN = 24.0  # around all
+_MOST_TITLE, _MOST_NAME, _MOST_NOTE, _LEAST_BAR_TEXT = 420.0, 260.0, 200.0, 290.0  # widths
+_MOST_LINES = 6  # of one text in a bar
+_BAR = 30.0  # the bar on top of a group, with its title
+_BAR_BASE = 19.0  # where its text stands
+_SHORT_GAP = 16.0  # of a way where several become one
 _GAP = 22.0  # of an arrow between what follows each other in a layer
 _LONG_GAP = 38.0  # and between layers, where a label stands beside it
+_TAIL = 14.0  # of the way out of a frame
 _FAN = 30.0  # from where a round begins to its agents, and back
 _SIDE = 14.0  # between what stands side by side
 _BYPASS = 20.0  # from a layer to the way past it
-_BAR = 30.0  # the bar on top of a group, with its title
-_AGENT_TEXT = 150.0  # the widest text of an agent's node, which stands beside others
-_WIDE_TEXT = 290.0  # and of other nodes
-_AGENT_LINES, _MOST_LINES = 3, 6  # of one text
+_LOOP = 10.0  # from what is in a layer to the way back, and half of that on to its label
+_BESIDE = 8.0  # from a way to its label
+_MIDDLE = 3.5  # from the middle of a line of small text to its base
 _MOST_IN_ROW = 6
 _WIDEST_ROW = 1080.0
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Text in one face. `tone` says what it is: it has a colour, not a place."""
-
-    words: str
-    size: float
-    face: Face = "plain"
-    tone: str = "detail"
-
-    @property
-    def width(self) -> float:
-        return width(self.words, self.size, self.face)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of text that begins at `x`, or has its middle there; `y` is its baseline."""
-
-    x: float
-    y: float
-    runs: tuple[Run, ...]
-    is_centred: bool = False
-
-    @property
-    def width(self) -> float:
-        return sum(run.width for run in self.runs) + BETWEEN * (len(self.runs) - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A way through points. A curve has four, those of a Bézier; `ends` in an arrowhead or not."""
-
-    points: tuple[tuple[float, float], ...]
-    ends: bool = True
-    is_curve: bool = False
-    is_dashed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A part in its place: `x` and `y` are those of its corner in the block around it, all else is told from there."""
-
-    part: Node | Group
-    width: float
-    height: float
-    lines: tuple[Line, ...] = ()
-    wires: tuple[Wire, ...] = ()
-    blocks: "tuple[Block, ...]" = ()
-    bar: float = 0.0  # how high the bar with the title is
-    is_framed: bool = True
-    x: float = 0.0
-    y: float = 0.0
-
-    @property
-    def middle(self) -> float:
-        return self.x + self.width / 2
-
-    @property
-    def bottom(self) -> float:
-        return self.y + self.height
 
 
 def laid_out(picture: Picture) -> Block:
     """The whole picture, with its title and caption at the top."""
     again = {edge.source: edge for edge in picture.edges if edge.kind == "again"}
-    edges = {edge.source: edge for edge in picture.edges if edge.kind == "next"}
-    body = _stack(picture.whole, _Edges(edges, again))
-    title = Run(cut(picture.title, LARGE, 420, "bold"), LARGE, "bold", "title")
-    head = Line(MARGIN, MARGIN + LARGE * 0.75, (title,))
-    below = Line(MARGIN, head.y + 18, (Run(picture.caption, SMALL),))
-    wide = max(body.width, head.width, below.width) + 2 * MARGIN
-    top = below.y + 8 if picture.caption else head.y + 8
-    body = replace(body, x=(wide - body.width) / 2, y=top)
-    return Block(picture.whole, wide, body.bottom + MARGIN, (head, below), blocks=(body,), is_framed=False)
+    following = {edge.source: edge for edge in picture.edges if edge.kind == "next"}
+    body = _stack(picture.whole, _Edges(following, again))
+    title = Run(cut(picture.title, _LARGE, _MOST_TITLE, "bold"), _LARGE, "bold", "title")
+    lines = [Line(_MARGIN, _MARGIN + _LARGE * 0.75, (title,))]
+    if picture.caption:
+        lines.append(Line(_MARGIN, lines[0].y + 18, (Run(picture.caption, SMALL),)))
+    wide = max(body.width, *(line.width for line in lines)) + 2 * _MARGIN
+    body = replace(body, x=(wide - body.width) / 2, y=lines[-1].y + 20)
+    return Block(picture.whole, wide, body.bottom + _MARGIN, tuple(lines), blocks=(body,), is_framed=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +55,9 @@ class _Edges:
     again: dict[str, Edge]
 
 
-# ---- nodes
-
-
-def _node(node: Node) -> Block:
-    if node.part in ("prompt", "answer"):
-        run = Run(cut(node.title, SIZE, _WIDE_TEXT, "bold"), SIZE, "bold", "pill")
-        wide = max(84.0, run.width + 2 * PAD + 8)
-        return Block(node, wide, 28.0, (Line(wide / 2, 18.5, (run,), is_centred=True),))
-    most, count = (_AGENT_TEXT, _AGENT_LINES) if node.part == "agent" else (_WIDE_TEXT, _MOST_LINES)
-    heads = _head(node, most)
-    face: Face = "code" if node.part == "stop" else "plain"
-    texts = [Run(text, SMALL, face) for line in node.lines for text in wrapped(line, SMALL, most, count, face)]
-    rows = [*heads, *((run,) for run in texts)]
-    y, lines = 4.0, []
-    for number, runs in enumerate(rows):
-        y += LINE + (2.0 if number == 0 else 0.0)
-        lines.append(Line(PAD + 4, y, runs))
-    widest = max(line.width for line in lines)
-    return Block(node, max(96.0, widest + 2 * PAD + 4), y + 10, tuple(lines))
-
-
-def _head(node: Node, most: float) -> list[tuple[Run, ...]]:
-    """The first lines of a node: its part and its name on one, where both have room."""
-    lead = [Run(node.lead, SIZE, "bold", f"{node.part}-word")] if node.lead else []
-    if not node.title:
-        return [tuple(lead)]
-    room = most - sum(run.width + BETWEEN for run in lead)
-    return [(*lead, Run(cut(node.title, SIZE, room, "bold"), SIZE, "bold", "name"))]
-
-
-# ---- groups
-
-
 def _block(part: Node | Group, edges: _Edges) -> Block:
     if isinstance(part, Node):
-        return _node(part)
+        return card(part)
     if part.kind == "agents":
         return _agents(part, edges)
     inside = _column(part, edges) if part.kind == "layer" else _stack(part, edges)
@@ -161,14 +66,13 @@ def _block(part: Node | Group, edges: _Edges) -> Block:
 
 def _framed(group: Group, inside: Block) -> Block:
     """A group with its bar on top: title, note, and what else is said of it."""
-    name = Run(cut(group.title, SIZE, 260, "bold"), SIZE, "bold", "name")
-    note = (Run(cut(group.note, SMALL, 200), SMALL),) if group.note else ()
-    most = max(inside.width - 2 * PAD, _WIDE_TEXT)
-    said = [text for line in group.lines for text in wrapped(line, SMALL, most, _MOST_LINES)]
-    lines = [Line(PAD, 19.0, (name, *note))]
-    lines += [Line(PAD, 19.0 + LINE * number, (Run(text, SMALL),)) for number, text in enumerate(said, 1)]
+    name = Run(cut(group.title, SIZE, _MOST_NAME, "bold"), SIZE, "bold", "name")
+    note = (Run(cut(group.note, SMALL, _MOST_NOTE), SMALL),) if group.note else ()
+    most = max(inside.width, _LEAST_BAR_TEXT)
+    said = [(Run(text, SMALL),) for line in group.lines for text in wrapped(line, SMALL, most, _MOST_LINES)]
+    lines = [Line(PAD, _BAR_BASE + LINE * number, runs) for number, runs in enumerate([(name, *note), *said])]
     bar = _BAR + LINE * len(said)
-    wide = max(inside.width + 2 * PAD, *(line.width + 2 * PAD for line in lines))
+    wide = max(inside.width, *(line.width for line in lines)) + 2 * PAD
     inside = replace(inside, x=(wide - inside.width) / 2, y=bar)
     return Block(group, wide, bar + inside.height, tuple(lines), blocks=(inside,), bar=bar)
 
@@ -177,30 +81,34 @@ def _column(layer: Group, edges: _Edges) -> Block:
     """What happens in a round, from top to bottom, and the way back to its agents where there are several rounds."""
     blocks: list[Block] = []
     y = 0.0
-    for part in layer.parts:
-        block = _block(part, edges)
-        is_agents = _is_agents(block)
-        y += _SHORT_GAP if is_agents or (blocks and _is_agents(blocks[-1])) else _GAP if blocks else _SHORT_GAP
-        blocks.append(replace(block, y=y))
+    for block in (_block(part, edges) for part in layer.parts):
+        is_short = not blocks or _is_agents(block) or _is_agents(blocks[-1])
+        blocks.append(replace(block, y=y + (_SHORT_GAP if is_short else _GAP)))
         y = blocks[-1].bottom
     loop = next((edges.again[part.id] for part in layer.parts if part.id in edges.again), None)
     label = Run(loop.label, SMALL) if loop else None
     content = max(block.width for block in blocks)
-    side = label.width + 20 if label else 0.0
+    side = label.width + 2 * _LOOP if label else 0.0
     wide = content + 2 * side
-    blocks = [replace(block, x=(wide - block.width) / 2) for block in blocks]
-    axis, end = wide / 2, y + 14
+    axis, end = wide / 2, y + _TAIL
+    blocks = [replace(block, x=axis - block.width / 2) for block in blocks]
     wires = [Wire(((axis, 0), (axis, blocks[0].y)), ends=not _is_agents(blocks[0]))]
     wires += [Wire(((axis, one.bottom), (axis, two.y)), ends=not _is_agents(two)) for one, two in pairwise(blocks)]
     wires.append(Wire(((axis, y), (axis, end)), ends=False))
     lines: tuple[Line, ...] = ()
     if label:
-        agents = next(block for block in blocks if _is_agents(block))
-        last, right, joins = blocks[-1], side + content + 10, agents.y - 4
-        begin = (axis, last.bottom + 5) if last is agents else (last.x + last.width, last.y + last.height / 2)
-        wires.append(Wire((begin, (right, begin[1]), (right, joins), (axis, joins))))
-        lines = (Line(right + 6, (begin[1] + joins) / 2 + 4, (label,)),)
+        wires.append(back := _way_back(blocks, axis, side + content + _LOOP))
+        (_, begin), (right, _), (_, joins), _ = back.points
+        lines = (Line(right + _LOOP / 2, (begin + joins) / 2 + _MIDDLE, (label,)),)
     return Block(layer, wide, end, lines, tuple(wires), tuple(blocks), is_framed=False)
+
+
+def _way_back(blocks: Sequence[Block], axis: float, right: float) -> Wire:
+    """From the last thing in a round to shortly before its agents; `right` is where it goes up."""
+    agents, last = next(block for block in blocks if _is_agents(block)), blocks[-1]
+    joins = agents.y - 4
+    x, y = (axis, last.bottom + 5) if last is agents else (last.x + last.width, last.y + last.height / 2)
+    return Wire(((x, y), (right, y), (right, joins), (axis, joins)))
 
 
 def _is_agents(block: Block) -> bool:
@@ -210,31 +118,37 @@ def _is_agents(block: Block) -> bool:
 def _agents(group: Group, edges: _Edges) -> Block:
     """Agents side by side, in rows that are about equally long; the ways to them and from them end in one point."""
     blocks = [_block(part, edges) for part in group.parts]
-    card = max((block.width for block in blocks if isinstance(block.part, Node)), default=0.0)
-    blocks = [replace(block, width=card) if isinstance(block.part, Node) else block for block in blocks]
-    rows = _rows(blocks)
-    wide = max(sum(block.width + _SIDE for block in row) - _SIDE for row in rows)
-    panel = PAD if len(rows) > 1 else 0.0
-    fan = _FAN if len(blocks) > 1 and not panel else _SHORT_GAP
+    broad = max((block.width for block in blocks if isinstance(block.part, Node)), default=0.0)
+    rows = _rows([replace(block, width=broad) if isinstance(block.part, Node) else block for block in blocks])
+    pad = PAD if len(rows) > 1 else 0.0  # of the panel around several rows, to which the ways lead
+    fan = _FAN if len(blocks) > 1 and not pad else _SHORT_GAP
+    wide = max(map(_breadth, rows)) + 2 * pad
+    axis, y = wide / 2, fan + pad
     placed: list[Block] = []
-    y = fan + panel
     for row in rows:
-        high = max(block.height for block in row)
-        tall = max((block.height for block in row if isinstance(block.part, Node)), default=0.0)
-        row = [replace(block, height=tall) if isinstance(block.part, Node) else block for block in row]
-        x = panel + (wide - sum(block.width + _SIDE for block in row) + _SIDE) / 2
-        for block in row:
-            placed.append(replace(block, x=x, y=y + (high - block.height) / 2))
-            x += block.width + _SIDE
-        y += high + _SIDE
-    bottom = y - _SIDE + panel
-    wide += 2 * panel
-    axis, end = wide / 2, bottom + fan
-    if panel:
+        placed += _in_row(row, axis - _breadth(row) / 2, y)
+        y = max(block.bottom for block in placed) + _SIDE
+    bottom = y - _SIDE + pad
+    end = bottom + fan
+    if pad:
         wires = [Wire(((axis, 0), (axis, fan))), Wire(((axis, bottom), (axis, end)), ends=False)]
     else:
         wires = [wire for block in placed for wire in _fan(block, axis, (0, fan), (bottom, end))]
-    return Block(group, wide, end, (), tuple(wires), tuple(placed), bar=fan if panel else 0.0, is_framed=bool(panel))
+    return Block(group, wide, end, (), tuple(wires), tuple(placed), bar=fan if pad else 0.0, is_framed=bool(pad))
+
+
+def _breadth(row: Sequence[Block]) -> float:
+    return sum(block.width + _SIDE for block in row) - _SIDE
+
+
+def _in_row(row: Sequence[Block], x: float, y: float) -> Iterator[Block]:
+    """Blocks from a corner on to the right: cards equally high, and all with their middles on one line."""
+    high = max(block.height for block in row)
+    tall = max((block.height for block in row if isinstance(block.part, Node)), default=0.0)
+    for block in row:
+        height = tall if isinstance(block.part, Node) else block.height
+        yield replace(block, height=height, x=x, y=y + (high - height) / 2)
+        x += block.width + _SIDE
 
 
 def _rows(blocks: Sequence[Block]) -> list[Sequence[Block]]:
@@ -242,13 +156,14 @@ def _rows(blocks: Sequence[Block]) -> list[Sequence[Block]]:
     for count in range(ceil(len(blocks) / _MOST_IN_ROW), len(blocks) + 1):
         most = ceil(len(blocks) / count)
         rows = [blocks[begin : begin + most] for begin in range(0, len(blocks), most)]
-        if all(len(row) == 1 or sum(block.width + _SIDE for block in row) <= _WIDEST_ROW for row in rows):
+        if all(len(row) == 1 or _breadth(row) <= _WIDEST_ROW for row in rows):
             return rows
     raise AssertionError("a block alone always has room")
 
 
-def _fan(block: Block, axis: float, above: tuple[float, float], below: tuple[float, float]) -> Iterator[Wire]:
-    """The way from the axis to a block and back: no nearer to others than the highest of the row lets it come."""
+def _fan(block: Block, axis: float, above: Point, below: Point) -> Iterator[Wire]:
+    """The way from the axis to a block and back. `above` and `below` say from where to where it bends: outside of the
+    row, so that it crosses no higher block."""
     (begin, top), (bottom, end), x = above, below, block.middle
     is_high = block.y - top < 1
     yield _curve((axis, begin), (x, top), ends=is_high)
@@ -258,7 +173,7 @@ def _fan(block: Block, axis: float, above: tuple[float, float], below: tuple[flo
         yield Wire(((x, block.bottom), (x, bottom)), ends=False)
 
 
-def _curve(begin: tuple[float, float], end: tuple[float, float], *, ends: bool) -> Wire:
+def _curve(begin: Point, end: Point, *, ends: bool) -> Wire:
     half = (begin[1] + end[1]) / 2
     return Wire((begin, (begin[0], half), (end[0], half), end), ends, is_curve=begin[0] != end[0])
 
@@ -267,34 +182,44 @@ def _stack(group: Group, edges: _Edges) -> Block:
     """What follows each other in a pipeline, equally wide layers, with what goes on written beside the ways."""
     blocks = [_block(part, edges) for part in group.parts]
     widest = max((block.width for block in blocks if isinstance(block.part, Group)), default=0.0)
-    blocks = [_widened(b, widest) if isinstance(b.part, Group) else b for b in blocks]
-    labels = [Run(edges.next[b.part.id].label, SMALL) if b.part.id in edges.next else None for b in blocks]
-    optional = any(isinstance(b.part, Group) and b.part.is_optional for b in blocks)
-    beside = max((label.width + 8 for label in labels if label), default=0.0)
-    wide = max(max(b.width for b in blocks) + 2 * (_BYPASS + 6) * optional, 2 * beside)
-    axis = wide / 2
-    is_outer = isinstance(group.parts[0], Node) and group.parts[0].part == "prompt"
-    y = 12.0 if is_outer else _GAP
-    wires = [] if is_outer else [Wire(((axis, 0), (axis, y)))]
-    lines: list[Line] = []
+    blocks = [_widened(block, widest) if isinstance(block.part, Group) else block for block in blocks]
+    labels = [Run(edges.next[part.id].label, SMALL) for part in group.parts[:-1]]
+    beside = max((label.width + _BESIDE for label in labels), default=0.0)
+    bypass = _BYPASS + 6 if any(map(_is_optional, blocks)) else 0.0
+    wide = max(max(block.width for block in blocks) + 2 * bypass, 2 * beside)
+    axis, y = wide / 2, 0.0
+    wires: list[Wire] = []
     placed: list[Block] = []
-    for block in blocks:
-        if placed:
-            label = labels[len(placed) - 1]
+    lines: list[Line] = []
+    if not _begins(group):
+        y = _GAP
+        wires.append(Wire(((axis, 0), (axis, y))))
+    for block, label in zip(blocks, [None, *labels], strict=True):
+        if label is not None:
             wires.append(Wire(((axis, y), (axis, y + _LONG_GAP))))
-            if label and label.words:
-                lines.append(Line(axis + 8, y + _LONG_GAP / 2 + 3.5, (label,)))
+            lines += [Line(axis + _BESIDE, y + _LONG_GAP / 2 + _MIDDLE, (label,))] if label.words else []
             y += _LONG_GAP
-        placed.append(replace(block, x=(wide - block.width) / 2, y=y))
+        placed.append(replace(block, x=axis - block.width / 2, y=y))
         y = placed[-1].bottom
-    wires += [_bypass(b, axis) for b in placed if isinstance(b.part, Group) and b.part.is_optional]
-    wires += [] if is_outer else [Wire(((axis, y), (axis, y + 14)), ends=False)]
-    return Block(group, wide, y + (0 if is_outer else 14), tuple(lines), tuple(wires), tuple(placed), is_framed=False)
+    wires += [_bypass(block, axis) for block in placed if _is_optional(block)]
+    if not _begins(group):
+        wires.append(Wire(((axis, y), (axis, y + _TAIL)), ends=False))
+        y += _TAIL
+    return Block(group, wide, y, tuple(lines), tuple(wires), tuple(placed), is_framed=False)
+
+
+def _begins(group: Group) -> bool:
+    """Whether a pipeline is the outer one, which begins with the prompt: no way leads into it, and none out."""
+    return isinstance(group.parts[0], Node) and group.parts[0].part == "prompt"
+
+
+def _is_optional(block: Block) -> bool:
+    return isinstance(block.part, Group) and block.part.is_optional
 
 
 def _bypass(block: Block, axis: float) -> Wire:
     """The way past a layer, beside it on the left."""
-    left, above, below = block.x - _BYPASS, block.y - _LONG_GAP * 0.62, block.bottom + _LONG_GAP * 0.45
+    left, above, below = block.x - _BYPASS, block.y - _LONG_GAP * 0.6, block.bottom + _LONG_GAP * 0.4
     return Wire(((axis, above), (left, above), (left, below), (axis, below)), is_dashed=True)
 
 

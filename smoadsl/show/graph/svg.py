@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from math import sqrt
 
+from smoadsl.show.graph.blocks import BETWEEN, Block, Line, Point, Run, Wire
 from smoadsl.show.graph.colours import MODELS, style_sheet
 from smoadsl.show.graph.depict import in_words
-from smoadsl.show.graph.layout import BETWEEN, Block, Line, Run, Wire, laid_out
+from smoadsl.show.graph.layout import laid_out
 from smoadsl.show.graph.metrics import is_measured
 from smoadsl.show.graph.picture import Group, Node, Picture
 
@@ -15,8 +16,6 @@ _STRIP = 4.0  # how broad the strip in a model's colour is
 _TIP = 6.0  # how long an arrowhead is
 _TIP_BREADTH = 0.55  # half of its breadth, in lengths
 _BEHIND = 4.0  # how far the cards behind a card show that it stands for several
-
-Point = tuple[float, float]
 
 
 def svg(picture: Picture) -> str:

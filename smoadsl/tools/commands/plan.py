@@ -25,7 +25,7 @@ from smoadsl.show.steps import plan_text
 from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.messages import TooManyCalls, preview
 from smoadsl.tools.named import Named, compiled, named
-from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics
+from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics, text_width
 from smoadsl.tools.revision import RevisionError
 from smoadsl.tools.sizing import Dollars, check_names, sized
 
@@ -98,7 +98,7 @@ def command(
     elif form == "json":
         _write(reviewed.plan.model_dump_json(indent=2) + "\n")
     else:
-        _print(plan_text(reviewed.plan))
+        _print(plan_text(reviewed.plan, text_width()))
     over = list(exceeded(reviewed.plan, gates))
     for sentence in over:
         click.echo(f"error: {printable(sentence)}", err=True)

@@ -3,34 +3,43 @@
 import os
 import sys
 from pathlib import Path
-from shutil import get_terminal_size
 
 import click
 
 from smoadsl.runtime.events import EVENTS_VERSION, Event, RunStarted
 from smoadsl.runtime.journal import JournalError, read_journal
+from smoadsl.show.page import report_page
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import encodable, one_line
-from smoadsl.tools.options import Exit
-
-_WIDTH, _MOST_WIDTH = 80, 100
+from smoadsl.tools.options import Exit, text_width
 
 
 @click.command()
 @click.argument("trace")
-@click.option("--format", "format_", type=click.Choice(["text"]), default="text", show_default=True)
-@click.option("--brief", is_flag=True, help="A line of each text instead of the whole.")
-def command(trace: str, format_: str, brief: bool) -> None:
+@click.option("--format", "format_", type=click.Choice(["text", "html"]), default="text", show_default=True)
+@click.option("--brief", is_flag=True, help="A line of each text instead of the whole (of text, not of a page).")
+@click.option("-o", "--output", "out", metavar="OUT", help="Write to OUT, not to standard output.")
+def command(trace: str, format_: str, brief: bool, out: str | None) -> None:
     """Tell what happened in the run that wrote TRACE (`smoadsl run --trace TRACE`), be it finished or not."""
     try:
-        text = report_text(_read(Path(trace)), brief=brief, width=_width())
+        told = _read(Path(trace))
+        text = report_page(told) if format_ == "html" else report_text(told, brief=brief, width=text_width())
     except OSError as error:
         raise click.UsageError(f"{trace}: {error.strerror or error}") from None
     except JournalError as error:
         _refuse(str(error))
     except (LookupError, ValueError):
         _refuse(f"{trace} is no trace of one whole run: its events do not belong together")
-    click.echo(encodable(_with_bold_heads(text), sys.stdout.encoding), nl=False)
+    if out is not None:
+        try:
+            Path(out).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise click.UsageError(f"-o {out}: {error.strerror or error}") from None
+    elif format_ == "html":
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+    else:
+        click.echo(encodable(_with_bold_heads(text), sys.stdout.encoding), nl=False)
 
 
 def _read(path: Path) -> list[Event]:
@@ -45,10 +54,6 @@ def _read(path: Path) -> list[Event]:
 def _refuse(why: str) -> None:
     click.echo(f"error: {one_line(why)}", err=True)
     sys.exit(Exit.PROBLEMS)
-
-
-def _width() -> int:
-    return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
 
 
 def _with_bold_heads(text: str) -> str:

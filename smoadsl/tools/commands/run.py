@@ -1,6 +1,7 @@
 """Run, to put one prompt through a pipeline: the answer to standard output, all else to standard error."""
 
 import asyncio
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +12,7 @@ import orjson
 
 from smoadsl.adapters.base import Fault
 from smoadsl.adapters.weights import weights_of
+from smoadsl.calls.cache import Cache
 from smoadsl.language.check import Given
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
@@ -41,6 +43,8 @@ from smoadsl.tools.options import (
 @click.option("--trace", metavar="FILE", help="Write every event to FILE, one JSON object a line.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
 @click.option("--locked", is_flag=True, help="Refuse roles that are not locked as they are written.")
+@click.option("--cache", is_flag=True, help="Reuse answers of calls that draw nothing by chance, and keep new ones.")
+@click.option("--cache-samples", is_flag=True, help="The same for all calls.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
 @given_options
 def command(
@@ -52,6 +56,8 @@ def command(
     seed: int,
     locked: bool,
     strict: bool,
+    cache: bool,
+    cache_samples: bool,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
@@ -81,8 +87,11 @@ def command(
             for listener in listeners:
                 listener(event)
 
+        kept = _cache(cache_samples) if cache or cache_samples else None
+        if kept is not None:
+            stack.callback(kept.close)
         try:
-            answer = asyncio.run(api.run(plan, conversation, seed=seed, on_event=on_event))
+            answer = asyncio.run(api.run(plan, conversation, seed=seed, on_event=on_event, cache=kept))
         except RunError:
             sys.exit(Exit.FAILED)  # told as an event, and so shown
         except KeyboardInterrupt:
@@ -107,6 +116,13 @@ def _plan(file: str, wanted: Given) -> Plan:
     if outcome.value is None:
         sys.exit(problems_exit(outcome.diagnostics))
     return outcome.value
+
+
+def _cache(samples: bool) -> Cache:
+    """The cache of whoever runs this: `SMOADSL_CACHE`, or a file in the folder that the system keeps for such."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = Path(os.environ.get("SMOADSL_CACHE") or folder / "smoadsl" / "answers.sqlite3")
+    return Cache(path, lambda said: click.echo(f"warning: {said}", err=True), samples)
 
 
 def _fetch_weights(plan: Plan) -> None:

@@ -1,0 +1,212 @@
+"""Attempt, to send one request once and say exactly what came of it: a reply or a fault, what it took and how long."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
+from smoadsl.calls.lane import TurnedAway
+from smoadsl.calls.limits import weight_of
+from smoadsl.calls.price import Price
+from smoadsl.calls.route import Route
+from smoadsl.calls.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked, whoever answers. `tag` says which call of a run it is, `owner` whose (callers take turns),
+    `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended.
+    `n`: how many answers one request is to bring."""
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None = None
+    tag: str = ""
+    owner: str = ""
+    sample: str = ""
+    deadline_at: float | None = None
+    n: int = 1
+
+
+def request_of(route: Route, ask: Ask) -> Request:
+    """What is sent where the route leads."""
+    return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag, ask.n)
+
+
+class Bill(Protocol):
+    """What one attempt has reserved of a budget."""
+
+    def answered(self, usage: Usage, price: Price | None) -> None:
+        """It brought a reply, which took so much."""
+
+    def failed(self, billed: bool) -> None:
+        """It brought none; `billed` says that the provider may charge for it all the same."""
+
+
+class Account(Protocol):
+    """Who pays for the attempts of one call."""
+
+    def bill(self, max_tokens: int) -> Bill:
+        """Reserve the worst case of an attempt that may answer so much. Raises `Exhausted`, and then takes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one attempt came to. `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`.
+
+    `why` gives the reason for what follows: `wait_s` until the same route is tried again, None where it is not, or
+    `next_route`. `queued_s` was waited before it was sent. `billed`: it failed, and the provider may charge for it.
+    """
+
+    number: int
+    route: str
+    outcome: str
+    message: str
+    elapsed_s: float
+    status: int | None = None
+    wait_s: float | None = None
+    next_route: str = ""
+    billed: bool = False
+    why: str = ""
+    queued_s: float = 0.0
+    received_bytes: int = 0
+
+
+OnAttempt = Callable[[Attempt], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that came to a reply or a fault. `sent`: it was not turned away before."""
+
+    number: int
+    route: Route
+    reply: Reply | None
+    fault: Fault | None
+    elapsed_s: float
+    queued_s: float
+    sent: bool = True
+
+    def told(self, why: str = "", wait_s: float | None = None, next_route: str = "") -> Attempt:
+        """The record of it, with what follows."""
+        name, fault = self.route.name, self.fault
+        if fault is None:
+            bytes_ = self.reply.exchange.received_bytes if self.reply else 0
+            return Attempt(
+                self.number, name, "ok", "", self.elapsed_s, why=why, queued_s=self.queued_s, received_bytes=bytes_
+            )
+        return Attempt(
+            self.number,
+            name,
+            fault.kind.value,
+            fault.message,
+            self.elapsed_s,
+            fault.status,
+            wait_s,
+            next_route,
+            fault.billed,
+            why,
+            self.queued_s,
+            fault.exchange.received_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How an attempt takes its turn. `again`: it is not the call's first on this route."""
+
+    number: int
+    patience: int = 0
+    others: bool = False
+    again: bool = False
+
+
+CACHED = "cached"
+
+HEDGE_LOST = "hedge_lost"
+"""The message with which the slower of two copies is cancelled."""
+
+
+class Attempts:
+    """Makes the attempts of one call."""
+
+    def __init__(self, session: Session, ask: Ask, account: Account, on_attempt: OnAttempt) -> None:
+        self._session = session
+        self._ask = ask
+        self._account = account
+        self._on_attempt = on_attempt
+
+    async def make(
+        self, route: Route, turn: Turn, on_sent: Callable[[], None] = lambda: None, on_text: OnText | None = None
+    ) -> Ended:
+        """Wait for the route's turn, send the request once, and let the route and the budget learn of the end.
+
+        Raises `Exhausted` when the budget does not hold it. A cancellation is passed on, and told if it was sent.
+        """
+        now = asyncio.get_running_loop().time
+        queued_at = now()
+        request = request_of(route, self._ask)
+        gate, lane = self._session.gate(route.provider), self._session.lane(route)
+        try:
+            leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)
+        except TurnedAway as away:
+            return Ended(turn.number, route, None, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
+        begun = now()
+        queued_s = begun - queued_at
+        try:
+            if not turn.again:
+                lane.tries = lane.tries.earned()
+            reply = await self._send(route, request, on_sent, on_text)
+        except Fault as fault:
+            lane.failed(leave, fault, now())
+            return Ended(turn.number, route, None, fault, now() - begun, queued_s)
+        except asyncio.CancelledError as cancelled:
+            lane.let_go(leave, now())
+            self._tell_cancelled(route, turn, now() - begun, queued_s, lost=HEDGE_LOST in cancelled.args)
+            raise
+        except BaseException:  # the budget does not hold it
+            lane.let_go(leave, now())
+            raise
+        else:
+            lane.answered(leave, reply, now())
+            return Ended(turn.number, route, reply, None, now() - begun, queued_s)
+        finally:
+            gate.leave(leave)
+
+    async def _send(self, route: Route, request: Request, on_sent: Callable[[], None], on_text: OnText | None) -> Reply:
+        provider = self._session.providers[route.provider]
+        adapter = self._session.adapter(provider.name)
+        bill = self._account.bill(request.n * route.sampling.max_tokens)
+        on_sent()
+        timeout_s = route.timeout_s or provider.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                reply = await adapter.complete(request, on_text)
+        except Fault as failed:
+            fault = failed
+        except TimeoutError:
+            message = f"{provider.name} gave no whole answer within {timeout_s:g} s"
+            fault = Fault(FaultKind.TIMEOUT, message, billed=True)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            bill.failed(billed=True)
+            raise
+        except BaseException as error:  # an adapter of another package: its mistakes fail one call, not the run
+            fault = Fault(
+                FaultKind.LOCAL, f"the adapter of {provider.name} failed with {type(error).__name__}", billed=True
+            )
+        else:
+            bill.answered(reply.usage, route.price)
+            return reply
+        bill.failed(fault.billed)
+        raise fault
+
+    def _tell_cancelled(self, route: Route, turn: Turn, elapsed_s: float, queued_s: float, lost: bool) -> None:
+        outcome, message = (
+            (HEDGE_LOST, "the other copy was faster") if lost else ("cancelled", "not waited for any longer")
+        )
+        self._on_attempt(Attempt(turn.number, route.name, outcome, message, elapsed_s, billed=True, queued_s=queued_s))
+
+
+def _not_sent_again(fault: Fault) -> Fault:
+    """The fault of a request that was not sent, because another has shown that it would fail too."""
+    return Fault(fault.kind, f"{fault.message} (not asked again)", status=fault.status, reason=fault.reason)

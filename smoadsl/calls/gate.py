@@ -1,0 +1,99 @@
+"""Gate, to let the requests to one provider begin: as many at once, and as fast, as it and its routes allow.
+
+It is the only queue there is. Each route has its own line, so that one which must wait stops no other; in a line the
+owners (pipelines) take turns, and what is tried again goes first. Waiting counts against the call's own time.
+"""
+
+import asyncio
+import math
+from random import Random
+
+from smoadsl.calls.lane import Lane, Pass, Ticket, TurnedAway
+from smoadsl.calls.limits import Limits, Weight
+from smoadsl.calls.route import Provider
+
+_KEPT_FREE = 4  # one slot in so many is kept from a route for the others
+
+
+class Gate:
+    """The way to one provider."""
+
+    def __init__(self, provider: Provider, random: Random) -> None:
+        self._slots = provider.concurrency
+        self._limits = Limits(provider)
+        self._random = random
+        self._lanes: dict[str, Lane] = {}
+        self._under_way = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = math.inf
+
+    def lane(self, model: str) -> Lane:
+        """The route to one model. All share what is known of the provider's limits, until they show to be different."""
+        if model not in self._lanes:
+            self._lanes[model] = Lane(self._limits, self._random)
+        return self._lanes[model]
+
+    async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
+        """Wait until a request may begin. Raises `TurnedAway` when the route turns out to be of no use meanwhile."""
+        loop = asyncio.get_running_loop()
+        if (fault := lane.shut(loop.time())) is not None:
+            raise TurnedAway(fault)
+        if others and not lane.is_open(loop.time()) and lane.last_fault is not None:
+            raise TurnedAway(lane.last_fault)
+        ticket = Ticket(weight, owner, patience, others, loop.create_future())
+        lane.line.add(ticket, first=again)
+        self._dispatch()
+        try:
+            return await ticket.turn
+        except asyncio.CancelledError:
+            if ticket.turn.done() and not ticket.turn.cancelled() and ticket.turn.exception() is None:
+                leave = ticket.turn.result()  # its turn came in the same moment
+                lane.let_go(leave, loop.time())
+                self.leave(leave)
+            raise
+
+    def leave(self, leave: Pass) -> None:
+        """The request has ended."""
+        self._under_way -= 1
+        leave.lane.under_way -= 1
+        self._dispatch()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _dispatch(self) -> None:
+        """Let begin who may, one of each line in turn, and come back when the next may."""
+        now = asyncio.get_running_loop().time()
+        wake_at = math.inf
+        ready = list(self._lanes.values())
+        while ready and self._under_way < self._slots:
+            for lane in tuple(ready):
+                ticket = lane.line.head
+                if ticket is None or self._under_way >= self._slots or lane.under_way >= self._most_of_one():
+                    ready.remove(lane)
+                elif (at := lane.ready_at(ticket, now)) > now:
+                    wake_at = min(wake_at, at)
+                    ready.remove(lane)
+                else:
+                    lane.line.pop()
+                    self._under_way += 1
+                    ticket.turn.set_result(lane.begin(ticket, now))
+        self._wake(wake_at)
+
+    def _most_of_one(self) -> int:
+        """How many slots a route may have at once: where there are others, some are kept free for them."""
+        others = len(self._lanes) - 1
+        return self._slots - min(others, self._slots // _KEPT_FREE)
+
+    def _wake(self, at: float) -> None:
+        if at == self._wakes_at and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = at
+        self._timer = asyncio.get_running_loop().call_at(at, self._woken) if at < math.inf else None
+
+    def _woken(self) -> None:
+        self._timer = None
+        self._dispatch()

@@ -1,0 +1,60 @@
+"""Hedge, to ask for a second copy of an answer that is slow to come, and take whichever is good first."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from smoadsl.calls.attempt import HEDGE_LOST, Ended
+from smoadsl.calls.outcomes import Again, Elsewhere, rule_of
+
+Copy = Coroutine[Any, Any, Ended]
+OnSent = Callable[[], None]
+
+
+async def race(
+    first: Callable[[OnSent], Copy],
+    second: Callable[[], Copy | None],
+    after_s: float,
+    counts: Callable[[Ended], bool],
+    on_lost: Callable[[Ended], None],
+) -> Ended:
+    """The first good end of two copies, or the last fault. The second begins `after_s` after the first was sent, if
+    `second` then still gives one. An end that does not count any more, and a fault while the other copy is under way,
+    are told to `on_lost`; a copy that is not waited for any longer is cancelled, and is over when this returns."""
+    loop = asyncio.get_running_loop()
+    due = asyncio.Event()
+    timers: list[asyncio.TimerHandle] = []
+    tasks = [asyncio.ensure_future(first(lambda: timers.append(loop.call_later(after_s, due.set))))]
+    alarm = asyncio.ensure_future(due.wait())
+    try:
+        await asyncio.wait((tasks[0], alarm), return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done() and (copy := second()) is not None:
+            tasks.append(asyncio.ensure_future(copy))
+        waiting = set(tasks)
+        while True:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            ends = [task.result() for task in tasks if task in done]  # in the order of their begin
+            for place, end in enumerate(ends):
+                is_last = not waiting and place == len(ends) - 1
+                if is_last or (counts(end) and (end.reply is not None or _is_final(end))):
+                    return end
+                on_lost(end)
+    finally:
+        alarm.cancel()
+        for timer in timers:
+            timer.cancel()
+        for task in tasks:
+            task.cancel(HEDGE_LOST if not _is_cancelled() else None)
+        await asyncio.gather(alarm, *tasks, return_exceptions=True)
+
+
+def _is_final(end: Ended) -> bool:
+    """Whether the same request would fail everywhere, so that the other copy is not worth waiting for."""
+    assert end.fault is not None
+    rule = rule_of(end.fault)
+    return rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,104 @@
+"""Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smoadsl.adapters.base import Exchange, Request, Unit, Usage
+from smoadsl.calls.learned import Learned, Sent
+from smoadsl.calls.route import Provider, Rate
+from smoadsl.calls.told import Told
+from smoadsl.calls.window import Taken, Window
+
+Weight = Mapping[Unit, float]
+
+
+def weight_of(request: Request) -> Weight:
+    """The most that a request can count for: one token for two bytes that it says, and all that it may answer."""
+    size = sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages)
+    output = request.sampling.max_tokens
+    return {"requests": 1, "tokens": size // 2 + output, "input_tokens": size // 2, "output_tokens": output}
+
+
+@dataclass(slots=True)
+class Grant:
+    """One request under the limits: what it took of each."""
+
+    at: float
+    sent: Sent
+    taken: list[tuple[Unit, Window | Told, Taken]] = field(default_factory=list)
+
+
+class Limits:
+    """What a provider declares, and what it, or one model of it, has told and shown."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._declared: dict[Unit, Window] = {}
+        if provider.rate is not None:
+            self._declared["requests"] = _window(provider.rate)
+        if provider.tokens_rate is not None:
+            self._declared["tokens"] = _window(provider.tokens_rate)
+        self._told: dict[Unit, Told] = {}
+        self._learned = Learned(trusting="requests" in self._declared)
+
+    def apart(self) -> "Limits":
+        """Limits of one model alone: what is declared is shared, what is told and learned is its own."""
+        limits = Limits.__new__(Limits)
+        limits._declared, limits._told = self._declared, {}
+        limits._learned = Learned(trusting=True)
+        return limits
+
+    def ready_at(self, weight: Weight, now: float) -> float:
+        """When a request of this weight may begin."""
+        declared = [window.ready_at(weight[unit], now) for unit, window in self._declared.items()]
+        told = [window.ready_at(weight[unit], now) for unit, window in self._told.items()]
+        return max([self._learned.ready_at(now), *declared, *told])
+
+    def begin(self, weight: Weight, now: float) -> Grant:
+        """A request begins."""
+        grant = Grant(now, self._learned.sent(now))
+        for unit, window in self._declared.items():
+            taken = Taken(now, weight[unit])
+            window.take(taken)
+            grant.taken.append((unit, window, taken))
+        for unit, told in self._told.items():
+            grant.taken.append((unit, told, told.take(weight[unit], now)))
+        return grant
+
+    def fits(self, exchange: Exchange) -> bool:
+        """Whether what an answer tells is of these limits: the same size, where one is known."""
+        known = {a.unit: self._told[a.unit].limit for a in exchange.allowances if a.unit in self._told}
+        return all(a.limit in (None, known.get(a.unit, a.limit)) for a in exchange.allowances)
+
+    def heard(self, grant: Grant, exchange: Exchange, now: float) -> None:
+        """An answer came, and its headers may tell of limits."""
+        for allowance in exchange.allowances:
+            if allowance.unit not in self._told:
+                if not allowance.limit:
+                    continue
+                told = self._told[allowance.unit] = Told(allowance.limit)
+                for sent in self._learned.log if allowance.unit == "requests" else ():
+                    told.take(1, sent.at)
+                self._learned.trusting = self._learned.trusting or allowance.unit == "requests"
+            self._told[allowance.unit].heard(allowance, grant.at, now)
+
+    def refused(self, grant: Grant, now: float, hinted: bool) -> None:
+        """The request was refused for the rate, with a hint when to come back or without."""
+        self._learned.refused(grant.sent, now, hinted)
+
+    def settle(self, grant: Grant, usage: Usage | None) -> None:
+        """The request was accepted. What it took is known now, if the provider counted."""
+        self._learned.accepted(grant.sent)
+        if usage is None or usage.estimated:
+            return
+        actual: Weight = {
+            "requests": 1,
+            "tokens": usage.input_tokens + usage.output_tokens,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+        }
+        for unit, window, taken in grant.taken:
+            window.settle(taken, actual[unit])
+
+
+def _window(rate: Rate) -> Window:
+    return Window(rate.count, rate.period_s)

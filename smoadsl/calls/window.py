@@ -1,0 +1,72 @@
+"""Window, to take no more than so much in any period, on whatever kind of window the other side counts.
+
+What a sliding log of our own allows is also allowed by a server with fixed windows, with a sliding one, and with a
+bucket that fills as fast: so nothing need be known of its kind.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_SLACK = 0.01  # of the period: how much later than planned a request may arrive
+_SHORT_S = 2.0  # in a period as short as this, requests are spread over it evenly
+_AT_ONCE = 0.02  # of a short period's count may be taken at once, to make up for a late timer
+
+
+@dataclass(slots=True)
+class Taken:
+    """What was taken at one time. The amount may be settled later."""
+
+    at: float
+    amount: float
+
+
+class Window:
+    """At most `count` in any `period_s` seconds. Times are the event loop's."""
+
+    def __init__(self, count: float, period_s: float, log: Iterable[Taken] = ()) -> None:
+        self._log: deque[Taken] = deque()
+        self._total = 0.0
+        self._even_at = -math.inf  # when the next would come if all came evenly
+        self.count = count
+        self.period_s = period_s
+        for taken in log:
+            self.take(taken)
+
+    def ready_at(self, amount: float, now: float) -> float:
+        """When so much may be taken; more than the whole count is given once nothing else was taken for a period."""
+        self._forget(now)
+        span_s = self.period_s * (1 + _SLACK)
+        due = self._total + min(amount, self.count) - self.count
+        at = now
+        for taken in self._log:
+            if due <= 1e-9:
+                break
+            due -= taken.amount
+            at = taken.at + span_s
+        if self.period_s <= _SHORT_S:
+            at = max(at, self._even_at - self._step_s(max(1.0, self.count * _AT_ONCE)))
+        return max(at, now)
+
+    def take(self, taken: Taken) -> None:
+        """Take it, allowed or not."""
+        self._log.append(taken)
+        self._total += taken.amount
+        self._even_at = max(self._even_at, taken.at) + self._step_s(taken.amount)
+
+    def settle(self, taken: Taken, amount: float) -> None:
+        """It was more or less in the end."""
+        if self._log and taken.at >= self._log[0].at:
+            self._total += amount - taken.amount
+        taken.amount = amount
+
+    def _step_s(self, amount: float) -> float:
+        return amount * self.period_s / self.count
+
+    def _forget(self, now: float) -> None:
+        span_s = self.period_s * (1 + _SLACK)
+        while self._log and now - self._log[0].at >= span_s - 1e-9:
+            self._total -= self._log.popleft().amount
+        if not self._log:
+            self._total = 0.0  # no error of rounding is carried on
