@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from smoadsl.adapters.base import Message, Request
+from smoadsl.adapters.base import Message, Reply, Request, Usage
+from smoadsl.adapters.scripted import several
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import CallStarted, Purpose
@@ -28,6 +29,7 @@ pipeline q { layer inner { propose a, b
  aggregate e
 }
 """
+DECLARED = ("q", "a", "b", "c", "d", "m.1", "m.2", "m.3")
 PLANS = {
     "one model": pipeline("", "aggregate a"),
     "a fused judge": pipeline("layer one repeat 3 { propose a, b, c\n judge j keep 2\n stop when moderator(j) }"),
@@ -50,6 +52,10 @@ PLANS = {
         "layer one { propose a, b }\nlayer two repeat 2 { propose c sees [a]\n propose d sees none }"
     ),
     "chance": pipeline("layer one { propose a, b, c\n activate 2 by random()\n judge random() keep 1 }"),
+    "samples of one request": pipeline(
+        "layer one repeat 2 { propose m * 3\n judge j keep 2 }", more='model m = "openai/gpt-4.1-mini"'
+    ),
+    "rounds that flow": pipeline("layer one repeat 3 { propose a, b sees own\n propose c sees [a] }"),
     "no call to judge": pipeline(
         "layer one repeat 2 { propose a, b, c\n judge consensus() keep 2 }", "aggregate vote()"
     ),
@@ -59,8 +65,10 @@ PLANS = {
 def sent(plan: Plan, conversation: Conversation) -> list[tuple[CallStarted, Request]]:
     """What a rehearsed run of the plan as it is sends when its replies are the placeholders."""
 
-    def reply(call: CallStarted, request: Request) -> str:
-        return stand_in(call, request, "qabcd")
+    def reply(call: CallStarted, request: Request) -> Reply:
+        asked = [call.model_copy(update={"agent": name}) for name in call.samples] or [call]
+        texts = [stand_in(one, request, DECLARED) for one in asked]
+        return several([Reply(text, "stop", Usage(1, 1), request.model) for text in texts])
 
     made = run(plan, reply, conversation)
     assert made.failed == ""

@@ -20,8 +20,8 @@ from smoadsl.runtime.conditions import evaluate
 
 class Shown(Frozen):
     """A call as it will be sent, so many `times`. `rounds` are those of its layer in which it is, none where it belongs
-    to no round; `routes` are the model's own, which is asked first, and its fallbacks; `labels` name the agents behind
-    neutral ids."""
+    to no round; `routes` are the model's own, which is asked first, and its fallbacks; `samples` are the agents who
+    share the answers of one request; `labels` name the agents behind neutral ids."""
 
     purpose: events.Purpose
     agent: str
@@ -32,6 +32,7 @@ class Shown(Frozen):
     routes: tuple[str, ...]
     settings: Sampling
     answer_schema: dict[str, Any] | None
+    samples: tuple[str, ...] = ()
     labels: dict[str, str]
     messages: tuple[Message, ...]
 

@@ -15,7 +15,6 @@ from smoadsl.runtime.executor import execute
 from smoadsl.runtime.preview import Preview, Shown, endless, stand_in
 from smoadsl.runtime.roles import make_roles
 from smoadsl.show.safe import layers_of
-from smoadsl.show.trace import inside
 from smoadsl.tools.virtual_clock import run_virtually
 
 MOST_CALLS = 2_000
@@ -88,7 +87,7 @@ class _Play:
             case _:
                 pass
 
-    def _answer(self, request: Request) -> Reply | str:
+    def _answer(self, request: Request) -> Reply:
         call = self._asked[request.tag]
         schema = self._outputs.get(call.agent) if call.purpose == "aggregate" else request.schema
         self.calls.append(
@@ -101,15 +100,14 @@ class _Play:
                 routes=self._routes[call.model],
                 settings=request.sampling,
                 answer_schema=dict(schema) if schema is not None else None,
+                samples=call.samples,
                 labels=call.labels,
                 messages=call.messages,
             )
         )
-        if not call.samples:
-            return stand_in(call, request, self._teams.get(call.layer, ()), self._turn)
-        path = inside(call.agent)
-        each = [call.model_copy(update={"agent": path + name}) for name in call.samples]
-        texts = [stand_in(one, request, (), self._turn) for one in each]
+        inside = call.agent[: call.agent.rfind("/") + 1]
+        asked = [call.model_copy(update={"agent": inside + name}) for name in call.samples] or [call]
+        texts = [stand_in(one, request, self._teams.get(call.layer, ()), self._turn) for one in asked]
         return several([Reply(text, "stop", Usage(1, 1), request.model) for text in texts])
 
 
