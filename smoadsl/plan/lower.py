@@ -6,6 +6,7 @@ from typing import Any, assert_never, cast
 
 from smoadsl.adapters.base import Sampling
 from smoadsl.builtins.prompts import built_in
+from smoadsl.builtins.providers import untaken
 from smoadsl.calls.price import FREE
 from smoadsl.calls.route import Provider, Route
 from smoadsl.diagnostics.source import Span
@@ -56,8 +57,8 @@ class _Lowering:
         """A call of the model: its settings, under the defaults of the place, under the block written there."""
         name = template.name if template else f"{plan.BUILT_IN}{default}"
         self.templates[name] = template.text if template else built_in(default)
-        own = self.route(model, {**model.settings, **defaults, **overrides})
-        others = tuple(self.route(other, {**other.settings, **defaults}) for other in model.fallbacks)
+        own = self.route(model, {**model.settings, **_taken(model, defaults), **overrides})
+        others = tuple(self.route(one, {**one.settings, **_taken(one, defaults)}) for one in model.fallbacks)
         return plan.Call(model=model.name, routes=(own, *others), template=name, origin=span.origin)
 
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
@@ -210,3 +211,9 @@ def reads_scores(condition: checked.Condition) -> bool:
             return False
         case _:
             assert_never(condition)
+
+
+def _taken(model: checked.Model, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of a place but those that the model's provider would refuse: nobody asked for them."""
+    refused = untaken(model.provider.adapter, model.provider.base_url, model.id, defaults)
+    return {name: value for name, value in defaults.items() if name not in refused}
