@@ -10,7 +10,11 @@ import orjson
 from smoadsl.adapters.base import Fault, FaultKind, Reply, Request, Usage
 from smoadsl.diagnostics.render.text import render
 from smoadsl.diagnostics.source import Source
-from smoadsl.plan.compile import compile
+from smoadsl.language.check import check
+from smoadsl.language.load import load
+from smoadsl.plan.bounds import bounds
+from smoadsl.plan.lower import lower
+from smoadsl.plan.optimize import optimize
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import CallStarted, CallSucceeded, Totals
 from tests.random_plans import SCHEMA
@@ -37,9 +41,14 @@ class Files:
 
 
 def planned(text: str) -> Plan:
-    outcome = compile(Source("t.moa", text), "p", reader=Files())
-    assert outcome.value is not None, f"{text}\n{render(outcome.diagnostics)}"
-    return outcome.value
+    """The plan of the text's pipeline `p`, also if its budget is too small to be of use."""
+    loaded = load(Source("t.moa", text), Files())
+    assert loaded.value is not None
+    program = check(loaded.value)
+    assert program.value is not None
+    assert program.ok, f"{text}\n{render(program.diagnostics)}"
+    plan = optimize(lower(program.value.pipelines["p"]).plan)
+    return plan.model_copy(update={"bounds": bounds(plan)})
 
 
 @dataclass(slots=True)

@@ -57,9 +57,9 @@ def _pipelines(draw: st.DrawFn, kind: Kind, name: str, inner: list[str]) -> str:
     for number in range(count):
         text, judged, scored = draw(_layers(kind, number, count, inner, scored))
         lines.append(text)
-    ends = ["a", "b { stream = false }", 'c { output = json(file("s.json")) }', "d { otherwise = fail }"]
+    ends = ["a", "b { stream = false }", 'c { output = json(file("s.json")) }']
     if count:
-        ends.append("vote()")
+        ends += ["vote()", "d { otherwise = fail }"]
     if judged:
         ends.append("best()")
     lines += [f"  aggregate {draw(st.sampled_from(ends))}", "}"]
@@ -124,7 +124,9 @@ def _judges(draw: st.DrawFn, agents: int) -> tuple[str, bool]:
         options += draw(
             st.lists(
                 st.sampled_from(
-                    ("feedback = true", "fuse = false", "shuffle = false", "dedupe = 0.5", "max_tokens = 3")
+                    ("dedupe = 0.5", "max_tokens = 3")
+                    if by == "pairwise(j)"
+                    else ("feedback = true", "fuse = false", "shuffle = false", "dedupe = 0.5", "max_tokens = 3")
                 ),
                 max_size=2,
                 unique=True,

@@ -5,8 +5,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoadsl.plan.money import usd_at_most
-from smoadsl.plan.plan import Pipeline
+from smoadsl.plan.bounds import bounds
+from smoadsl.plan.plan import Bounds, Pipeline, Plan
 from smoadsl.runtime.events import CallStarted, RoundStarted
 from smoadsl.runtime.executor import Answer
 from tests.luck import Luck, output_tokens, planned, totals
@@ -17,37 +17,58 @@ SEEDS = st.integers(0, 2**32 - 1)
 ANY = Kind()
 
 
-@given(programs(ANY), SEEDS, st.sampled_from((0.0, 0.1, 0.4)), st.sampled_from((0.0, 0.3, 0.9)), st.integers(0, 3))
+WITH_RETRIES = Kind(fallbacks=True)
+
+
+def bounded(plan: Plan) -> Bounds:
+    """The bounds for a prompt of `hi`, with the markers of a conversation that is quoted."""
+    return bounds(plan, (len("hi") + 128) // 2 + 1)
+
+
+@given(
+    st.one_of(programs(ANY), programs(WITH_RETRIES)),
+    SEEDS,
+    st.sampled_from((0.0, 0.1, 0.4)),
+    st.sampled_from((0.0, 0.3, 0.9)),
+    st.integers(0, 3),
+)
 def test_no_run_exceeds_the_worst(text: str, seed: int, faults: float, unreadable: float, alike: int) -> None:
     plan = planned(text)
-    assert plan.bounds is not None
     luck = Luck(Random(seed), faults, unreadable, alike, yes=Random(seed).choice((0.0, 0.3, 1.0)))
     made = run(plan, luck, seed=seed)
-    bounds = plan.bounds
-    assert len(made.asked) == totals(made).calls <= bounds.calls.worst
-    assert output_tokens(made) <= totals(made).output_tokens <= bounds.output_tokens.worst
-    assert totals(made).seconds <= bounds.critical_path.worst + 1e-6
+    most, spent = bounded(plan), totals(made)
+    assert spent.calls <= most.calls.worst
+    assert output_tokens(made) <= spent.output_tokens <= most.output_tokens.worst
+    assert spent.input_tokens <= most.input_tokens.worst
+    assert spent.input_tokens + spent.output_tokens <= most.tokens.worst
+    assert most.usd is not None
+    assert spent.usd <= float(most.usd.worst) + 1e-12
+    if spent.attempts == spent.calls:
+        assert spent.seconds <= most.critical_path.worst + 1e-6
     if not faults and not unreadable:
-        assert totals(made).calls <= bounds.calls.full
-        assert totals(made).output_tokens <= bounds.output_tokens.full
-        assert totals(made).seconds <= bounds.critical_path.full + 1e-6
-    for range_ in (bounds.calls, bounds.output_tokens, bounds.critical_path):
+        assert spent.calls <= most.calls.full
+        assert spent.output_tokens <= most.output_tokens.full
+        assert spent.input_tokens <= most.input_tokens.full
+        assert spent.usd <= float(most.usd.full) + 1e-12
+        assert spent.seconds <= most.critical_path.full + 1e-6
+    for range_ in (most.calls, most.tokens, most.input_tokens, most.output_tokens, most.critical_path, most.usd):
         assert 0 <= range_.least <= range_.full <= range_.worst
 
 
 @given(programs(ANY), SEEDS, st.sampled_from((0.0, 0.3, 1.0)), st.integers(0, 3))
 def test_no_run_costs_more_than_was_said(text: str, seed: int, unreadable: float, alike: int) -> None:
     plan = planned(text.replace("max_tokens = ", "max_tokens = 8"))  # what is written outweighs what is around it
-    usd = usd_at_most(plan, len("hi") + 128)
-    assert usd is not None
+    most = bounded(plan)
+    assert most.usd is not None
     made = run(plan, Luck(Random(seed), unreadable=unreadable, alike=alike, dear=True), seed=seed)
-    assert totals(made).usd <= float(usd) + 1e-12
+    assert totals(made).usd <= float(most.usd.worst) + 1e-12
+    assert totals(made).input_tokens <= most.input_tokens.worst
 
 
 def test_a_repair_costs_the_reading_of_what_it_mends() -> None:
     plan = planned("""
-model a = "groq/a" { max_tokens = 1, price = { input = $1, output = $0 } }
-model j = "groq/j" { max_tokens = 9_000, price = { input = $1, output = $0 } }
+model a = "groq/a" { max_tokens = 1, retries = 0, price = { input = $1, output = $0 } }
+model j = "groq/j" { max_tokens = 9_000, retries = 0, price = { input = $1, output = $0 } }
 pipeline p {
   layer one {
     propose a * 3
@@ -57,7 +78,9 @@ pipeline p {
 }""")
     made = run(plan, Luck(Random(0), unreadable=1.0, dear=True))
     assert totals(made).calls == 5
-    assert 0.018 < totals(made).usd <= float(usd_at_most(plan, len("hi") + 128) or 0) < 0.025
+    most = bounded(plan)
+    assert most.usd is not None
+    assert 0.018 < totals(made).usd <= float(most.usd.worst) < 0.025
 
 
 @given(programs(ANY), SEEDS, st.sampled_from((0.0, 0.1)), st.integers(0, 2))
@@ -66,10 +89,14 @@ def test_no_run_that_went_as_written_takes_less_than_the_least(text: str, seed: 
     assert plan.bounds is not None
     luck = Luck(Random(seed), faults, faults, alike, yes=Random(seed).choice((0.0, 0.5, 1.0)), written="one")
     made = run(plan, luck, seed=seed)
+    least = bounds(plan, prompt_tokens=1)
+    assert least.usd is not None
     if isinstance(made.answer, Answer) and not made.answer.degraded:
-        assert totals(made).calls >= plan.bounds.calls.least
-        assert totals(made).output_tokens >= plan.bounds.output_tokens.least
-        assert totals(made).seconds >= plan.bounds.critical_path.least - 1e-6
+        assert totals(made).calls >= least.calls.least
+        assert totals(made).output_tokens >= least.output_tokens.least
+        assert totals(made).input_tokens >= least.input_tokens.least
+        assert totals(made).usd >= float(least.usd.least) - 1e-12
+        assert totals(made).seconds >= least.critical_path.least - 1e-6
 
 
 @given(programs(Kind(open=True, equal_models=True, quorums=False)), SEEDS)

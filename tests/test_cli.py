@@ -97,3 +97,72 @@ def test_roles_are_locked_or_refused(tmp_path: Path) -> None:
     refused = smoadsl("run", "--locked", str(tmp_path / "p.moa"), "hi")
     assert refused.exit_code == 1
     assert "not locked: run `smoadsl lock" in refused.stderr
+
+
+def test_a_test_that_fails_tells_what_happened(tmp_path: Path) -> None:
+    text = (
+        'model m = "groq/x"\npipeline p {\n  layer one { propose m * 2 }\n  aggregate m\n}\n'
+        'test "t" for p {\n  prompt "first?"\n  prompt "second?"\n  reply m.1 "one"\n  reply * "two\\u001b[31m"\n'
+        '  expect rounds == 3\n  expect answer == "no"\n}\n'
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    failed = smoadsl("test", str(tmp_path / "p.moa"))
+    assert failed.exit_code == 1
+    for words in (":11: expect rounds == 3\n      rounds is 2\n", ':12: expect answer == "no"\n      answer is "two'):
+        assert words in failed.stdout
+    happened = failed.stdout.partition("what happened:")[2]
+    assert [
+        word for word in ("first?", "second?", "one round 1", "m.1 ·", "two", "saw m.1 and m.2") if word not in happened
+    ] == []
+    assert max(map(len, happened.splitlines())) <= 80
+    assert "\x1b" not in failed.output
+
+
+def test_of_a_test_without_a_reply_only_that_is_said(tmp_path: Path) -> None:
+    text = (
+        'model m = "groq/x"\npipeline p {\n  layer one { propose m, a = m }\n  aggregate m\n}\n'
+        'test "t" for p {\n  prompt "hi"\n  reply a "x"\n  reply judge [a]\n  expect not failed\n}\n'
+    )
+    (tmp_path / "p.moa").write_text(text, encoding="utf-8")
+    failed = smoadsl("test", str(tmp_path / "p.moa"))
+    assert 'a reply for m\n      the test has none: add `reply m "…"`' in failed.stdout
+    assert "expect not failed" not in failed.stdout
+    assert "never used" not in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        ([], "flowchart TB\n"),
+        (["--format", "dot"], 'digraph "smoa" {\n'),
+        (["--format", "svg"], "<svg "),
+        (["--model", "*=groq/x", "--format", "svg"], "<svg "),
+    ],
+)
+def test_graph_draws_on_standard_output(arguments: list[str], begins: str) -> None:
+    done = smoadsl("graph", SMOA, *arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
+    assert ("groq/x" in done.stdout) is ("--model" in arguments)
+
+
+@pytest.mark.parametrize(("name", "begins"), [("p.svg", "<svg "), ("p.GV", "digraph "), ("p.mmd", "flowchart ")])
+def test_graph_writes_a_file_in_the_format_of_its_name(tmp_path: Path, name: str, begins: str) -> None:
+    done = smoadsl("graph", SMOA, "-o", str(tmp_path / name))
+    assert (done.exit_code, done.output) == (0, "")
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
+    assert smoadsl("graph", SMOA, "-o", str(tmp_path / name), "--format", "mermaid").exit_code == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith("flowchart ")
+
+
+def test_graph_says_what_it_can_not_draw(tmp_path: Path) -> None:
+    unknown = smoadsl("graph", SMOA, "-o", str(tmp_path / "p.png"))
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "say the --format, or end the name in .svg" in unknown.stderr
+    nowhere = smoadsl("graph", SMOA, "-o", str(tmp_path / "none" / "p.svg"))
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert "No such file" in nowhere.stderr
+    broken = tmp_path / "b.moa"
+    broken.write_text("pipeline p { aggregate n }\n", encoding="utf-8")
+    assert smoadsl("graph", str(broken)).exit_code == 1
+    assert not smoadsl("graph", str(broken)).stdout

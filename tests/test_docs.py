@@ -21,7 +21,7 @@ from smoadsl.adapters.scripted import Scripted
 from smoadsl.builtins import answers, guard, prompts
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Severity
-from smoadsl.language import conditions, load, nodes, parse, settings, testing
+from smoadsl.language import conditions, expecting, load, nodes, parse, settings, testing
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.check import Given
 from smoadsl.language.compose import MOST_AGENTS_IN_ALL
@@ -66,7 +66,7 @@ LISTS: Mapping[str, Collection[str]] = {
     "tests of templates": guard.TESTS,
     "methods": [*guard.METHODS, "range(…)", "loop.cycle(…)"],
     "faults": [*testing.FAULTS, "error 429", "error"],
-    "expectations": testing.EXPECTATIONS,
+    "expectations": expecting.FACTS,
     "keywords": KEYWORDS,
 }
 LIMITS: list[int | str] = [

@@ -51,13 +51,6 @@ FOUND = {  # small plans that once took more than they were said to
     stop when spent.calls < 3 or moderator(j)
   }
   aggregate a""",
-    "nobody to compare one response with": """
-  layer one repeat 2 {
-    propose a * 3
-    activate 1 by random()
-    judge pairwise(j) keep 1 { feedback = true }
-  }
-  aggregate a""",
 }
 
 

@@ -327,7 +327,7 @@ def test_a_failed_replacement_leaves_the_file_and_nothing_else(folder: Path, mon
 def test_check_names_what_would_change(folder: Path) -> None:
     done = fmt("--check", "ugly.moa", "fine.moa", "marked.moa")
     assert (done.exit_code, done.stdout) == (1, "ugly.moa\nmarked.moa\n")
-    assert done.stderr == "3 files, 2 would change\n"
+    assert done.stderr == "3 files, 2 would change\nto change them: smoadsl fmt ugly.moa marked.moa\n"
     assert (folder / "ugly.moa").read_bytes() == UGLY
     assert fmt("--check", "fine.moa").exit_code == 0
     assert fmt("--check", "broken.moa").exit_code == 1

@@ -51,6 +51,7 @@ SEEN = {
     "peers of one that the judge dropped": Seen(JUDGED % "sees peers", "c", 2, ("a", "b")),
     "ring": Seen("layer one repeat 2 { propose a, b, c, d sees ring(1) }", "a", 2, ("b", "d"), "a"),
     "named": Seen(TWICE % "sees [c, a]", "b", 2, ("a", "c")),
+    "one of several": Seen('layer one repeat 2 { propose a * 3 sees ["a.2"] }', "a.3", 2, ("a.2",)),
     "named, itself among them": Seen(TWICE % "sees [b]", "b", 2, ("b",)),
 }
 
@@ -64,6 +65,7 @@ def test_what_an_agent_reads(seen: Seen) -> None:
     assert decoded(before) == [(name, f"{name} in round {last}") for name in seen.references]
     assert decoded(after) == ([(seen.own, f"{seen.own} in round {last}")] if seen.own else [])
     assert bool(system) == bool(seen.references or seen.own)
+    assert (f", {len(seen.references)} in all," in before) == bool(seen.references)  # never "0 responses"
     assert asked.texts[bool(system) :] == [("user", "hi")]
 
 
@@ -87,7 +89,7 @@ def test_one_system_message_has_the_callers_words_the_role_and_the_template_in_t
     assert decoded(system.removeprefix(role)) == [("a", "a in round 1")]
     assert second.texts[1:] == TURNS
     end = made_.of("aggregate")
-    assert system_of(end).startswith("Be brief.\n\n1 responses")
+    assert system_of(end).startswith("Be brief.\n\nBelow stand responses to the latest request, 1 in all,")
     assert "You doubt." not in system_of(end)
     assert end.texts[1:] == TURNS
 
@@ -256,8 +258,10 @@ pipeline inner {
 def test_a_pipeline_that_is_an_agent_gets_the_conversation_with_its_role_in_the_system_prompt() -> None:
     made_ = made('layer one { propose inner as ["You doubt."] }', more=INNER, prompt=TALK)
     assert made_.of("inner/c", 1).texts == [("system", "Be brief.\n\nYou doubt.\n\nYou count."), *TURNS]
-    assert system_of(made_.of("inner/aggregate")).startswith("Be brief.\n\nYou doubt.\n\n1 responses")
-    assert system_of(made_.of("aggregate")).startswith("Be brief.\n\n1 responses")
+    assert system_of(made_.of("inner/aggregate")).startswith("Be brief.\n\nYou doubt.\n\nBelow stand responses")
+    assert system_of(made_.of("aggregate")).startswith(
+        "Be brief.\n\nBelow stand responses to the latest request, 1 in all,"
+    )
 
 
 def test_its_first_round_reads_what_the_agent_sees_and_its_second_its_own_first() -> None:

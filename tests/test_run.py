@@ -52,9 +52,14 @@ SAID = {  # what is said of a test with these lines
     "an expectation that is not met": ('reply * "1"\nexpect calls == 3', "expect calls == 3\n  calls is 2"),
     "each fact that it speaks of": (
         'reply * "1"\nexpect rounds == 2 or answer == "2"',
-        'or answer == "2"\n  answer is "1", rounds is 1',
+        'or answer == "2"\n  rounds is 1, answer is "1"',
     ),
-    "what is not there": ("reply a error 401\nexpect value == 1", "value is null"),
+    "facts as they would be written": (
+        'reply * after 1500ms "1"\nexpect time < 2s and usd > $1 and kept == ["a"] and degraded',
+        "\n  time is 3s, usd is $0, kept is [], degraded is false",
+    ),
+    "facts, and not words of a text": ('reply * "1"\nexpect answer contains "calls"', '"calls"\n  answer is "1"'),
+    "what is not there": ("reply a error 401\nexpect value == 1", "value is not there"),
 }
 
 

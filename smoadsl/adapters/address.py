@@ -1,11 +1,13 @@
 """Address, to let a key travel only to a place, and in a header, that is fit for it."""
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind
 
+_PRIVATE_NAMES = (".internal", ".local", ".localdomain", ".lan", ".home", ".home.arpa", ".corp", ".intranet")
 _UNFIT = frozenset(chr(code) for code in (*range(0x20), 0x7F))
 
 
@@ -28,6 +30,8 @@ def endpoint(connection: Connection, path: str) -> str:
         raise _local(f"{where} holds a user name or password: give the key as the provider's key")
     if parts.query or parts.fragment:
         raise _local(f"{where} must not hold a query or a fragment")
+    if not connection.local and is_private(host):
+        raise _local(f"{where} leads into a private network: declare the provider with local = true")
     if parts.scheme == "http" and connection.api_key and not is_loopback(host):
         raise _local(f"{where} is http, which would send the key in the clear to {host}: use https")
     return base.rstrip("/") + path
@@ -47,13 +51,38 @@ def origin(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` can only be this machine."""
+    """Whether `host` can only be this machine, whoever reads it."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private(host: str) -> bool:
+    """Whether `host` is not of the open internet, and not this machine alone: an address of a private network, of a
+    link (where clouds keep their metadata) or of nobody, or a name that no public name server gives."""
+    address = _address(host)
+    if address is not None:
+        return not address.is_loopback and (not address.is_global or address.is_multicast)
+    name = host.lower().rstrip(".")
+    return not is_loopback(name) and ("." not in name or name.endswith(_PRIVATE_NAMES))
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is written as, also in the notations that only a socket reads: `2130706433`, `0x7f.1`."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if not host[:1].isdigit():
+            return None
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def checked_headers(provider: str, headers: Mapping[str, str]) -> dict[str, str]:

@@ -133,7 +133,7 @@ class Reply:
     reasoning: str = ""
     others: tuple[Choice, ...] = ()
     faults: tuple["Fault", ...] = ()
-    exchange: Exchange = Exchange()
+    exchange: Exchange = field(default=Exchange(), compare=False)
 
     @property
     def answers(self) -> tuple[Choice, ...]:
@@ -194,12 +194,16 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret."""
+    """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret.
+
+    `local`: it may stand in a private network; else only on the open internet, or on this machine.
+    """
 
     provider: str
     base_url: str = ""
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    local: bool = False
     connect_timeout_s: float = 5.0
     first_byte_timeout_s: float = 60.0
     idle_timeout_s: float = 60.0

@@ -65,7 +65,7 @@ class Client:
     def _opened(self) -> "aiohttp.ClientSession":
         if self._session is None:
             headers = checked_headers(self._connection.provider, self._headers)
-            self._session = _session(headers, self._connection.connect_timeout_s, self._connection.first_byte_timeout_s)
+            self._session = _session(headers, self._connection)
         return self._session
 
     async def _send(self, session: "aiohttp.ClientSession", url: str, payload: bytes) -> "aiohttp.ClientResponse":
@@ -77,6 +77,8 @@ class Client:
                     payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)
                 )  # aiohttp warns of large bytes
                 return await session.post(url, data=data, allow_redirects=False, trace_request_ctx=silence)
+        except Fault:
+            raise  # the resolver's
         except Exception as error:
             if silence.expired():
                 name, waited = self._connection.provider, self._connection.first_byte_timeout_s
@@ -99,25 +101,27 @@ class Client:
             raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
-def _session(headers: Mapping[str, str], connect_s: float, first_byte_s: float) -> "aiohttp.ClientSession":
+def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.ClientSession":
     import aiohttp
+
+    from smoadsl.adapters.resolve import Resolver
 
     async def on_connected(_session: object, context: Any, _params: object) -> None:
         silence: asyncio.Timeout = context.trace_request_ctx
-        silence.reschedule(asyncio.get_running_loop().time() + first_byte_s)
+        silence.reschedule(asyncio.get_running_loop().time() + connection.first_byte_timeout_s)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_headers_sent.append(on_connected)
     return aiohttp.ClientSession(
         # Our own limits are the only queue: time spent in aiohttp's pool would count as the provider's silence.
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, resolver=Resolver(connection)),
         headers={
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole
             "User-Agent": "smoadsl",
             **headers,
         },
-        timeout=aiohttp.ClientTimeout(total=None, connect=connect_s),
+        timeout=aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

@@ -26,14 +26,20 @@ def usage_of(request: Request, text: str, said: Counts) -> Usage:
         input_tokens=counted_input or _estimated(*(message.content for message in request.messages)),
         output_tokens=counted_output or _estimated(text),
         estimated=not (counted_input and counted_output),
-        cached_tokens=min(counted(said.cached), counted_input),
-        reasoning_tokens=min(counted(said.reasoning), counted_output),
+        cached_tokens=_part(said.cached, counted_input),
+        reasoning_tokens=_part(said.reasoning, counted_output),
     )
 
 
 def counted(said: JSON) -> int:
     """A number of tokens that can be true, else 0."""
     return said if type(said) is int and 0 < said < _ABSURD else 0  # `type`, as True is an int too
+
+
+def _part(said: JSON, whole: int) -> int:
+    """A part of a sum; one that is more than the whole is no part of it."""
+    part = counted(said)
+    return part if part <= whole else 0
 
 
 def _estimated(*texts: str) -> int:

@@ -9,14 +9,34 @@ _PER = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """What all tokens of a request cost that reads more than `above` tokens."""
+
+    above: int
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens."""
+    """Dollars per million tokens. `cached` is the price of input that came from the provider's cache, None where that
+    costs as much as any other; `tiers` go from the lowest up."""
 
     input: Decimal
     output: Decimal
+    cached: Decimal | None = None
+    tiers: tuple[Tier, ...] = ()
 
     def of(self, usage: Usage) -> Decimal:
-        return (self.input * usage.input_tokens + self.output * usage.output_tokens) / _PER
+        at = self._at(usage.input_tokens)
+        cached = at.input if at.cached is None else at.cached
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (at.input * fresh + cached * usage.cached_tokens + at.output * usage.output_tokens) / _PER
+
+    def _at(self, input_tokens: int) -> "Price | Tier":
+        reached = [tier for tier in self.tiers if input_tokens > tier.above]
+        return reached[-1] if reached else self
 
 
 FREE = Price(Decimal(0), Decimal(0))

@@ -17,7 +17,8 @@ class Env:
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A named connection. `concurrency` bounds the calls under way at once, `rate_per_s` how many begin in a second,
-    `tokens_per_s` how many tokens they may take; `retries` how often a call is tried after its first attempt."""
+    `tokens_per_s` how many tokens they may take; `retries` how often a call is tried after its first attempt. `local`:
+    it may stand in a private network."""
 
     name: str
     adapter: str
@@ -29,11 +30,13 @@ class Provider:
     tokens_per_s: float | None = None
     timeout_s: float = 600.0
     retries: int = 2
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One model of one provider, with what the model says of its own calls. `price` None: not known."""
+    """One model of one provider, with what the model says of its own calls. `price` and `context`, the most tokens that
+    the model can read and write in one call, are None where they are not known."""
 
     provider: str
     model: str
@@ -41,6 +44,7 @@ class Route:
     timeout_s: float | None = None
     retries: int | None = None
     price: Price | None = None
+    context: int | None = None
 
     @property
     def name(self) -> str:

@@ -50,6 +50,7 @@ class Session:
                 provider.base_url,
                 key,
                 headers,
+                provider.local,
                 first_byte_timeout_s=provider.timeout_s,
                 total_timeout_s=provider.timeout_s,
                 dialect=dialect_of(provider.adapter, provider.base_url),

@@ -24,6 +24,12 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def place_utf16(self, offset: int) -> tuple[int, int]:
+        """As `place`, with the column in UTF-16 code units: what SARIF and language servers count."""
+        line, column = self.place(offset)
+        before = self.text[offset - column + 1 : offset]
+        return line, column + sum(character > "\uffff" for character in before)
+
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its end."""
         starts = [*self._line_starts, len(self.text)]

@@ -40,6 +40,8 @@ def _pipeline(pipeline: checked.Pipeline) -> Iterator[Diagnostic]:
         judge = layer.judge
         if judge and judge.keep == active and not _otherwise_useful(layer, judge):
             yield problems.keeps_all(judge.span, active)
+        if judge and judge.feedback and layer.rounds == 1:
+            yield problems.remarks_unread(judge.span, layer.name)
         follows = index + 1 < len(pipeline.layers)
         for stop in layer.stops:
             if not _can_fire(layer, stop, follows):

@@ -1,7 +1,7 @@
 """Agents, to turn the propose lines of a layer into its agents: unfolded, named, with their roles dealt out."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from smoadsl.diagnostics.source import Span
@@ -20,12 +20,13 @@ def read_agents(
     declarations: Declarations,
     pipeline_of: PipelineOf,
     proposes: Sequence[nodes.Propose],
-    last: checked.Layer | None,
+    seen: Collection[str] | None,
 ) -> tuple[list[checked.Agent] | None, int | None]:
-    """The agents of a layer that follows `last`, None after something was said; and how many there are, also where
-    some of them mean nothing, None where that is not known."""
+    """The agents of a layer, None after something was said; and how many there are, also where some of them mean
+    nothing, None where that is not known. `seen` are the agents before it whose responses can go on to it, as views
+    name them; None where that is not known."""
     reader = _Agents(declarations, pipeline_of)
-    agents = reader.read(proposes, last)
+    agents = reader.read(proposes, seen)
     return agents, reader.count
 
 
@@ -36,9 +37,9 @@ class _Agents:
         self.names = declarations.names
         self.count: int | None = 0
 
-    def read(self, proposes: Sequence[nodes.Propose], last: checked.Layer | None) -> list[checked.Agent] | None:
+    def read(self, proposes: Sequence[nodes.Propose], seen: Collection[str] | None) -> list[checked.Agent] | None:
         drafts: list[tuple[str, bool, checked.Agent]] = []
-        before = len(self.names.said)
+        said_before = len(self.names.said)
         for propose in proposes:
             read = rules.read_settings(self.names, propose.settings, settings.PROPOSE, "a propose line")
             template = self.declarations.template_for(read, "propose")
@@ -56,10 +57,11 @@ class _Agents:
                     continue
                 agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
                 drafts.append((name, own, agent))
-        if len(self.names.said) > before or len(drafts) != self.count:
+        if len(self.names.said) > said_before or len(drafts) != self.count:
             return None
         agents = self._named(drafts)
-        self._views_fit(proposes, agents, last)
+        if seen is not None:
+            self._views_fit(proposes, names_of(agents), seen)
         return agents
 
     def _target(self, node: nodes.Target) -> list[tuple[str, bool, Target | None, Span]]:
@@ -68,13 +70,16 @@ class _Agents:
         ref = nodes.Ref(node.name.span, node.name.text)
         value = self.names.value(ref)
         members = value.items if isinstance(value, nodes.List) else (value,)
+        if not members:
+            self.names.said.append(problems.wrong_type(ref.span, "a model or a list of models", "an empty list"))
+            self.count = None
         found: list[tuple[str, bool, Target | None, Span]] = []
         for member in members:
             if not isinstance(member, nodes.Ref):
-                rules.wrong_type(self.names, ref, "a model")
+                rules.wrong_type(self.names, ref if member is value else member, "a model or pipeline")
                 self.count = None
                 return []
-            declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline")
+            declared = self.names.find(member.name, node.name.span, _TARGETS, "model or pipeline", member.span)
             target: Target | None = None
             if isinstance(declared, nodes.Model):
                 target = self.declarations.declared_model(declared)
@@ -126,31 +131,46 @@ class _Agents:
         return dealt
 
     def _view(self, node: nodes.Ref | nodes.Call | nodes.List | None) -> checked.View:
-        match node:
+        match self.names.value(node) if node else None:
             case None:
                 return checked.View()
             case nodes.List():
-                refs = [rules.name(self.names, item) for item in node.items]
-                return checked.View("named", names=tuple(ref.name for ref in refs if ref))
+                return checked.View("named", names=tuple(name for name, _ in self._listed(node)))
             case nodes.Ref(name="all" | "none" | "own" | "peers" as kind):
                 return checked.View(kind)
-            case nodes.Call() if node.name.text == "ring":
+            case nodes.Call() as call if call.name.text == "ring":
                 due = "how many neighbours to each side"
-                args = rules.arguments(self.names, node, due, rules.number(1, settings.MOST_AGENTS, whole=True))
+                args = rules.arguments(self.names, call, due, rules.number(1, settings.MOST_AGENTS, whole=True))
                 return checked.View("ring", distance=args[0] if args else 1)
-            case _:
-                word = node.name if isinstance(node, nodes.Ref) else node.name.text
-                self.names.said.append(
-                    problems.unknown_function(node.span, word, "view", ["all", "none", "own", "peers", "ring(1)"])
-                )
-                return checked.View()
+            case nodes.Ref(name=word) | nodes.Call(name=nodes.Name(text=word)) as other:
+                views = ["all", "none", "own", "peers", "ring(1)", "[AGENT]"]
+                self.names.said.append(problems.unknown_function(other.span, word, "view", views))
+            case _ if node:
+                rules.wrong_type(self.names, node, "a view such as `peers`, or a list of agents,")
+        return checked.View()
 
-    def _views_fit(
-        self, proposes: Sequence[nodes.Propose], agents: Sequence[checked.Agent], last: checked.Layer | None
-    ) -> None:
-        names = [agent.name for agent in (*agents, *(last.agents if last else ()))]
-        known = {name.partition(".")[0] for name in names} | set(names)
-        for propose in proposes:
-            for item in propose.sees.items if isinstance(propose.sees, nodes.List) else ():
-                if isinstance(item, nodes.Ref) and item.name not in known:
-                    self.names.said.append(pipeline_problems.unknown_agent(item.span, item.name, known))
+    def _listed(self, node: nodes.Value | None) -> list[tuple[str, Span]]:
+        """The agents of a view that lists them, itself or through a param, and where each is written. One of several
+        has a dot in its name, and so is a text: `["qwen.2"]`."""
+        listed = self.names.value(node) if node else None
+        found: list[tuple[str, Span]] = []
+        for item in listed.items if isinstance(listed, nodes.List) else ():
+            match self.names.value(item):
+                case nodes.Ref(name=name) | nodes.Text(value=name):
+                    found.append((name, item.span if listed is node or node is None else node.span))
+                case _:
+                    rules.wrong_type(self.names, item, "the name of an agent")
+        return found
+
+    def _views_fit(self, proposes: Sequence[nodes.Propose], own: Collection[str], seen: Collection[str]) -> None:
+        """A view lists only agents that an agent can have read: of its own layer, and of those before it."""
+        for name, span in (listed for propose in proposes for listed in self._listed(propose.sees)):
+            if name not in own and name not in seen:
+                self.names.said.append(
+                    pipeline_problems.unknown_agent(span, name, {*own, *seen} if self.names.helps else ())
+                )
+
+
+def names_of(agents: Iterable[checked.Agent]) -> set[str]:
+    """The names by which views may speak of agents: their own, and the plain one that several share."""
+    return {name for agent in agents for name in (agent.name, agent.name.partition(".")[0])}

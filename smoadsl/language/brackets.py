@@ -10,6 +10,7 @@ from smoadsl.diagnostics.source import Span
 from smoadsl.language import syntax_problems as problems
 
 MOST_NESTING = 64
+MOST_WEIGHED = 100  # of more problems, the first reading is as good as another
 OPENING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSING = {"RPAR": ")", "RSQB": "]", "RBRACE": "}"}
 HOMES = {
@@ -132,7 +133,8 @@ def balanced(
     read in the way that leaves fewest mistakes. Of brackets that are `silent`, nothing is said. Raises `TooDeep`."""
     best = _Pass(missing=False, homes=False)
     best.read(tokens)
-    for missing, homes in ((True, False), (False, True), (True, True)) if best.found else ():
+    weigh = best.found and len(best.found) + len(said) <= MOST_WEIGHED
+    for missing, homes in ((True, False), (False, True), (True, True)) if weigh else ():
         other = _Pass(missing, homes)
         other.read(tokens)
         best = other if len(other.found) < len(best.found) or (homes and _same(best, other)) else best

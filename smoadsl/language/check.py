@@ -54,6 +54,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
                 pass
     composer = Composer(declarations)
     pipelines = {p.name.text: composer.pipeline(p) for p in names.declared.values() if isinstance(p, nodes.Pipeline)}
+    declarations.unused_templates()
     whole = {name: pipeline for name, pipeline in pipelines.items() if pipeline}
     tests: list[checked.Test | None] = []
     for item in files[0].items:
@@ -63,10 +64,25 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
         names.said.append(pipeline_problems.no_pipeline(Span(source, 0, min(1, len(source.text)))))
     main = tuple(item.name.text for item in files[0].items if isinstance(item, nodes.Pipeline))
     recipes = declarations.recipes
-    program = checked.Program(whole, main, frozenset(composer.inner), tuple(t for t in tests if t), recipes)
+    inner, read = frozenset(composer.inner), tuple(test for test in tests if test)
+    program = checked.Program(whole, main, inner, read, recipes, _is_limited(names))
     if loaded.whole and not names.said:
         names.said.extend(advice(names, program, files))
     return Outcome(program, in_order(names.said))
+
+
+def _is_limited(names: Names) -> bool:
+    for node in names.declared.values():
+        match node:
+            case nodes.Pipeline():
+                if any(isinstance(statement, nodes.Budget) for statement in node.statements):
+                    return True
+            case nodes.Model():
+                if node.settings and any(setting.key.text == "context" for setting in node.settings.settings):
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _overrides(names: Names, given: Given) -> Overrides:

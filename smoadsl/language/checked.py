@@ -223,18 +223,21 @@ class Pipeline:
     aggregate: ModelAggregate | FreeAggregate
     budget: Limits
     span: Span = field(compare=False, repr=False)
+    budget_spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, repr=False)
 class Program:
     """Everything a file set means. `main` names the pipelines declared in the first file, `inner` those that
-    are agents of others; `tests` are the first file's."""
+    are agents of others; `tests` are the first file's. `is_limited`: a budget or a context is written, which a plan has
+    to be held against."""
 
     pipelines: Mapping[str, Pipeline]
     main: tuple[str, ...]
     inner: frozenset[str] = frozenset()
     tests: "tuple[Test, ...]" = ()
     recipes: tuple[Recipe, ...] = ()
+    is_limited: bool = False
 
 
 # ---- tests

@@ -1,16 +1,18 @@
 """Compose, to turn the statements of a pipeline into what they mean, and say what does not fit together."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from smoadsl.builtins.answers import KINDS, AnswerForm
 from smoadsl.calls.budget import Limits
+from smoadsl.calls.prices import listed
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.agents import read_agents
+from smoadsl.language.agents import names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
-from smoadsl.language.conditions import Conditions
+from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
 from smoadsl.language.judging import read_judge
 
@@ -66,20 +68,24 @@ class Composer:
 
     def _compose(self, node: nodes.Pipeline) -> checked.Pipeline | None:
         said_before = len(self.names.said)
+        written = _of(node.statements, nodes.Layer)
+        layer_lost = self.names.lost(node, "layer", node.statements)
         self._in_order(node.statements, _PIPELINE_ORDER)
         answer = self._only(_of(node.statements, nodes.Answer), "answer", "this pipeline")
         form = self._answer(answer) if answer else AnswerForm()
         cap = self._only(_of(node.statements, nodes.Budget), "budget", "this pipeline")
-        layers = self._layers(node)
+        layers = self._layers(written, layer_lost)
         aggregate = self._only(_of(node.statements, nodes.Aggregate), "aggregate", "this pipeline")
-        broken = node.damaged or len(layers) < len(_of(node.statements, nodes.Layer))
-        end = self._aggregate(aggregate, layers, broken) if aggregate else None
-        if aggregate is None and not node.damaged:
+        end = self._aggregate(aggregate, written, layer_lost) if aggregate else None
+        if aggregate is None and not self.names.lost(node, "aggregate", node.statements):
             self.names.said.append(pipeline_problems.no_aggregate(node.name.span, node.name.text))
         self._not_too_large(node, layers)
-        if end is None or form is None or len(self.names.said) > said_before:
+        if end is None or form is None or len(layers) < len(written) or len(self.names.said) > said_before:
             return None
-        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span)
+        if self.names.lost(node):
+            return None
+        at = {setting.key.text: setting.span for setting in cap.settings.settings} if cap else {}
+        pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, self._budget(cap), node.span, at)
         if pipeline.budget.usd is not None and cap:
             self._priced(pipeline, cap)
         return pipeline if len(self.names.said) == said_before else None
@@ -91,22 +97,38 @@ class Composer:
     def _priced(self, pipeline: checked.Pipeline, node: nodes.Budget) -> None:
         """A cap in dollars can be kept only where every model has a price."""
         at = next((s.span for s in node.settings.settings if s.key.text == "usd"), node.span)
-        unpriced = [
-            model.name
-            for model in models_of(pipeline)
-            if "price" not in model.settings and model.provider.adapter != "local"
-        ]
+        unpriced = [model.name for model in models_of(pipeline) if not self._has_price(model)]
         if unpriced:
             self.names.said.append(problems.no_price(at, unpriced))
 
-    def _layers(self, node: nodes.Pipeline) -> list[checked.Layer]:
-        written = _of(node.statements, nodes.Layer)
+    def _has_price(self, model: checked.Model) -> bool:
+        """Whether a model's price is written, also where it can not be read, or listed; that of a model which stands
+        in for the written one is not."""
+        node = self.names.declared[model.name]
+        settings = node.settings.settings if isinstance(node, nodes.Model) and node.settings else ()
+        written = any(setting.key.text == "price" for setting in settings) or self.names.lost(node, "price")
+        is_swapped = f"{model.provider.name}/{model.id}" != model.written
+        return (written and not is_swapped) or listed(model.provider, model.id) is not None
+
+    def _layers(self, written: Sequence[nodes.Layer], lost: bool) -> list[checked.Layer]:
+        """The layers of a pipeline, less those with problems. `lost`: another one could not be read."""
         layers: list[checked.Layer] = []
-        for statement, before in zip(written, (None, *written), strict=False):
-            self._layer_name(statement, written)
-            layer = self._layer(statement, before, layers[-1] if layers else None, node.damaged)
-            if layer:
-                layers.append(layer)
+        first: dict[str, nodes.Layer] = {}
+        seen: set[str] | None = None if lost else set()  # the agents whose responses can go on so far
+        for place, statement in zip(self._places(written, lost), written, strict=True):
+            name = statement.name
+            if name.text in first:
+                known = first[name.text].name.span
+                self.names.said.append(pipeline_problems.name_taken(name.span, "layer", name.text, known))
+            first.setdefault(name.text, statement)
+            layer = self._layer(statement, place, seen)
+            if layer is None:
+                seen = None  # nobody can tell
+                continue
+            layers.append(layer)
+            if seen is not None:
+                seen = seen if layer.when else set()
+                seen |= names_of(layer.agents)
         return layers
 
     def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
@@ -145,37 +167,32 @@ class Composer:
             return False
         return True
 
-    def _layer_name(self, node: nodes.Layer, all_: Sequence[nodes.Layer]) -> None:
-        first = next(layer for layer in all_ if layer.name.text == node.name.text)
-        if first is not node:
-            self.names.said.append(
-                pipeline_problems.name_taken(node.name.span, "layer", node.name.text, first.name.span)
-            )
-
-    def _layer(
-        self, node: nodes.Layer, before: nodes.Layer | None, last: checked.Layer | None, damaged: bool
-    ) -> checked.Layer | None:
+    def _layer(self, node: nodes.Layer, place: "_Place", seen: Collection[str] | None) -> checked.Layer | None:
         self._in_order(node.statements, _LAYER_ORDER)
         rounds = rules.number(1, settings.MOST_ROUNDS, whole=True)(self.names, node.repeat) if node.repeat else 1
         proposes = _of(node.statements, nodes.Propose)
         where = f"layer `{node.name.text}`"
-        if not proposes and not damaged:
+        lost = self.names.lost(node, "propose")
+        if not proposes and not lost:
             self.names.said.append(pipeline_problems.empty_layer(node.name.span, node.name.text))
-        agents, count = read_agents(self.declarations, self._as_agent, proposes, last)
+        agents, count = read_agents(self.declarations, self._as_agent, proposes, None if lost else seen)
+        count = None if lost else count
         sparse = self._only(_of(node.statements, nodes.Activate), "activate", where)
         activate = self._activate(sparse, count) if sparse else None
         active = activate.count if activate else count
         waits = self._only(_of(node.statements, nodes.Quorum), "quorum", where)
         quorum = self._quorum(waits, active) if waits else None
         gate = self._only(_of(node.statements, nodes.Judge), "judge", where)
-        judge = read_judge(self.declarations, gate, active, _of(node.statements, nodes.Stop)) if gate else None
-        stops = self._stops(_of(node.statements, nodes.Stop), _scores(gate))
+        stop_rules = _of(node.statements, nodes.Stop)
+        scores_are_read = place.scores_are_read or any(mentions_scores(stop.condition) for stop in stop_rules)
+        scores_are_read = scores_are_read or self.names.lost(node, "stop")
+        judge = read_judge(self.declarations, gate, active, scores_are_read) if gate else None
+        stops = self._stops(stop_rules, self._scores(node))
         when = None
         if node.when:
-            if before is None:
+            if place.is_first:
                 self.names.said.append(pipeline_problems.when_on_first(node.when.span))
-            judged_before = next((s for s in before.statements if isinstance(s, nodes.Judge)), None) if before else None
-            when = Conditions(self.declarations, _scores(judged_before)).read(node.when)
+            when = Conditions(self.declarations, place.has_scores).read(node.when)
         if rounds is None or not agents or stops is None or (gate and not judge) or (node.when and not when):
             return None
         return checked.Layer(node.name.text, rounds, when, tuple(agents), activate, quorum, judge, stops, node.span)
@@ -226,7 +243,7 @@ class Composer:
         return tuple(stops) if len(stops) == len(read) else None
 
     def _aggregate(
-        self, node: nodes.Aggregate, layers: Sequence[checked.Layer], broken: bool
+        self, node: nodes.Aggregate, layers: Sequence[nodes.Layer], layer_lost: bool
     ) -> checked.ModelAggregate | checked.FreeAggregate | None:
         gate = node.gate
         if isinstance(gate, nodes.Call):
@@ -239,15 +256,22 @@ class Composer:
                 self.names.said.append(problems.wrong_arguments(gate.span, gate.name.text, "nothing"))
             if node.settings:
                 rules.read_settings(self.names, node.settings, {}, f"`{gate.name.text}()`")
-            if not layers and not broken:
+            if not layers and not layer_lost:
                 self.names.said.append(pipeline_problems.nothing_to_aggregate(gate.span, gate.name.text))
-            elif gate.name.text == "best" and layers and not _ranks(layers[-1]):
+            elif gate.name.text == "best" and layers and not self._ranks(layers[-1]):
                 self.names.said.append(pipeline_problems.best_without_judge(gate.span))
             return checked.FreeAggregate("vote" if gate.name.text == "vote" else "best", node.span)
         read = rules.read_settings(self.names, node.settings, settings.AGGREGATE, "an aggregate")
         model = self.declarations.model_of(gate)
         template = self.declarations.template_for(read, "aggregate")
         output = self.declarations.schema(read["output"]) if "output" in read else None
+        written = {s.key.text: s.key.span for s in node.settings.settings} if node.settings else {}
+        if "output" in read and read.get("stream"):
+            why = "an answer with `output` is shown only once it fits"
+            self.names.said.append(problems.without_effect(written["stream"], "stream", "this aggregate", why))
+        if "otherwise" in read and not layers and not layer_lost:
+            why = "a pipeline without layers has no response that could stand in"
+            self.names.said.append(problems.without_effect(written["otherwise"], "otherwise", "this aggregate", why))
         if model is None:
             return None
         return checked.ModelAggregate(
@@ -259,6 +283,25 @@ class Composer:
             settings.of_the_call(read),
             node.span,
         )
+
+    def _ranks(self, layer: nodes.Layer) -> bool:
+        """Whether a layer has a judge, or one that could not be read."""
+        return bool(_of(layer.statements, nodes.Judge)) or self.names.lost(layer, "judge")
+
+    def _scores(self, layer: nodes.Layer) -> bool:
+        """Whether a layer has a judge that scores, or one that could not be read."""
+        gates = [judge.gate for judge in _of(layer.statements, nodes.Judge)]
+        scored = any(isinstance(gate, nodes.Call) and gate.name.text == "score" for gate in gates)
+        return scored or self.names.lost(layer, "judge")
+
+    def _places(self, layers: Sequence[nodes.Layer], lost: bool) -> list["_Place"]:
+        """The place of each layer. `lost`: there are others that could not be read, and none is known to be first."""
+        has, read = [True] + [lost] * len(layers), [lost] * len(layers)  # before the first is no judge to speak of
+        for i, before in enumerate(layers[:-1], 1):
+            has[i] = lost or self._scores(before) or (before.when is not None and has[i - 1])
+        for i, after in reversed(list(enumerate(layers[1:]))):
+            read[i] = lost or (after.when is not None and (mentions_scores(after.when) or read[i + 1]))
+        return [_Place(i == 0 and not lost, has[i], read[i]) for i in range(len(layers))]
 
     # ---- small things that several statements share
 
@@ -286,12 +329,14 @@ def _of(statements: Sequence[nodes.Node], kind: type[S]) -> list[S]:
     return [statement for statement in statements if isinstance(statement, kind)]
 
 
-def _scores(judge: nodes.Judge | None) -> bool:
-    return judge is not None and isinstance(judge.gate, nodes.Call) and judge.gate.name.text == "score"
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A layer among the others: whether scores go into its `when`, and whether a later `when` may read its scores. A
+    layer that is skipped leaves both to its neighbours."""
 
-
-def _ranks(layer: checked.Layer) -> bool:
-    return layer.judge is not None
+    is_first: bool
+    has_scores: bool
+    scores_are_read: bool
 
 
 def models_of(pipeline: checked.Pipeline) -> list[checked.Model]:

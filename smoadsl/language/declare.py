@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from smoadsl.adapters import ADAPTERS
 from smoadsl.builtins.prompts import Place, built_in
@@ -34,7 +35,10 @@ class Declarations:
         self._overrides = overrides
         self._providers: dict[str, Provider | None] = {}
         self._models: dict[str, checked.Model | None] = {}
+        self._templates: dict[str, checked.Template | None] = {}
+        self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
+        self._unknown: dict[str, set[tuple[str, int]]] = {}  # names told, by template
         self._open: list[str] = []  # the chain of fallbacks being followed
 
     # ---- providers
@@ -51,7 +55,7 @@ class Declarations:
             elif self.names.unread(name):
                 found = None
             else:
-                known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN]
+                known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
                 self.names.said.append(problems.unknown_provider(span, name, known))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
@@ -68,13 +72,25 @@ class Declarations:
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
-        if adapter.name != "local" and "base_url" not in written:
+        if adapter.name == "local":
+            given = node.settings.settings if node.settings else ()
+            idle = [setting.key for setting in given if setting.key.text in settings.USES_NO_NETWORK]
+            why = "its models run inside this process"
+            self.names.said += [problems.without_effect(key.span, key.text, "this provider", why) for key in idle]
+            return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
+        if "base_url" not in written and not self.names.lost(node, "base_url"):
             self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
-        elif base_url and not self._good_url(base_url, written["base_url"], "api_key" in read):
+        elif base_url and not self._good_url(
+            base_url, written["base_url"], "api_key" in read, read.get("local", False)
+        ):
             return None
         provider = Provider(
             node.name.text, adapter.name, base_url.rstrip("/"), read.get("api_key"), read.get("headers", {})
         )
+        return self._paced(replace(provider, local=read.get("local", False)), read)
+
+    def _paced(self, provider: Provider, read: Mapping[str, Any]) -> Provider:
+        """The provider with the limits that its settings name."""
         named = {
             "concurrency": "concurrency",
             "rate_per_s": "rate",
@@ -84,41 +100,45 @@ class Declarations:
         }
         return replace(provider, **{into: read[key] for into, key in named.items() if key in read})
 
-    def _good_url(self, url: str, span: Span, with_key: bool) -> bool:
-        from smoadsl.language.urls import origin_of, to_this_machine, wrong_with_url  # only where a file has a URL
+    def _good_url(self, url: str, span: Span, with_key: bool, local: bool) -> bool:
+        from smoadsl.language import urls  # only where a file has a URL
 
-        why = wrong_with_url(url)
+        why = urls.wrong_with_url(url)
         if why:
             self.names.said.append(problems.bad_base_url(span, why))
-        elif with_key and url.startswith("http:") and not to_this_machine(url):
-            self.names.said.append(problems.key_in_clear(span, origin_of(url)))
+        elif with_key and url.startswith("http:") and not urls.to_this_machine(url):
+            self.names.said.append(problems.key_in_clear(span, urls.origin_of(url)))
+        elif not local and (host := urls.private_host(url)):
+            self.names.said.append(problems.private_address(span, host))
         else:
             return True
         return False
 
     def _elsewhere(self, provider: Provider) -> Provider | None:
-        """The provider, reached where the command line says. A key is bound to its declared origin and stays behind."""
+        """The provider, reached where the command line says, which may be in a private network. A key is bound to its
+        declared origin and stays behind."""
         text = self._overrides.base_urls.get(provider.name)
         if text is None:
             return provider
-        if not self._good_url(text.value, text.span, False):
+        if not self._good_url(text.value, text.span, with_key=False, local=True):
             return None
         from smoadsl.language.urls import origin_of
 
         same = origin_of(text.value) == origin_of(provider.base_url)
-        moved = replace(provider, base_url=text.value.rstrip("/"))
+        moved = replace(provider, base_url=text.value.rstrip("/"), local=True)
         return moved if same else replace(moved, api_key=None, headers={})
 
     # ---- models
 
-    def model(self, name: str, span: Span) -> checked.Model | None:
-        node = self.names.find(name, span, (nodes.Model,), "model")
+    def model(self, ref: nodes.Ref, span: Span) -> checked.Model | None:
+        """The model that a name means at a place; the name itself may stand in the value of a param."""
+        node = self.names.find(ref.name, span, (nodes.Model,), "model", ref.span)
         return self.declared_model(node) if node else None
 
     def model_of(self, node: nodes.Value) -> checked.Model | None:
         """The model that a value names, itself or through a param."""
         ref = rules.name(self.names, node, "a model")
-        return self.model(ref.name, node.span) if ref else None
+        return self.model(ref, node.span) if ref else None
 
     def declared_model(self, node: nodes.Model) -> checked.Model | None:
         name = node.name.text
@@ -141,6 +161,8 @@ class Declarations:
         self.names.used.add(provider_name)
         provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)))
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
+        if swap:  # another model has another price, and reads another amount
+            read = {key: setting for key, setting in read.items() if key not in ("price", "context")}
         own = self.names.value(node.value)
         written = own.value if isinstance(own, nodes.Text) else value.value
         if provider is None:
@@ -159,7 +181,7 @@ class Declarations:
             if len(self._open) >= MOST_NESTING and ref.name not in self._models:
                 self.names.said.append(problems.too_deep(ref.span, MOST_NESTING))
                 continue
-            model = self.model(ref.name, ref.span)
+            model = self.model(ref, ref.span)
             for one in (model, *model.fallbacks) if model else ():
                 found.setdefault(one.name, one)
         self._open.pop()
@@ -235,6 +257,12 @@ class Declarations:
         return self.declared_template(node) if node else None
 
     def declared_template(self, node: nodes.Template) -> checked.Template | None:
+        name = node.name.text
+        if name not in self._templates:
+            self._templates[name] = self._read_template(node)
+        return self._templates[name]
+
+    def _read_template(self, node: nodes.Template) -> checked.Template | None:
         value = self.names.value(node.value)
         if isinstance(value, nodes.Call) and value.name.text == "file":
             source = read_beside(value, self._reader, self.names.said)
@@ -252,7 +280,21 @@ class Declarations:
         ref = read.get("template")
         template = self.template(ref) if isinstance(ref, nodes.Ref) else None
         if template:
+            self._check_template(template, place)
+        return template
+
+    def unused_templates(self) -> None:
+        """Check the form of the templates that no place has asked for."""
+        asked = {name for name, _ in self._checked}
+        for template in [template for name, template in self._templates.items() if name not in asked]:
+            if template:
+                self._check_template(template, None)
+
+    def _check_template(self, template: checked.Template, place: Place | None) -> None:
+        """Say what is wrong with a template in a place, less what was said of another place already."""
+        if (template.name, place) not in self._checked:
             from smoadsl.language.templates import check_template  # jinja2 is imported only where there is a template
 
-            self.names.said.extend(check_template(template, place))
-        return template
+            self._checked.add((template.name, place))
+            told = self._unknown.setdefault(template.name, set())
+            self.names.said.extend(check_template(template, place, told))

@@ -1,19 +1,21 @@
 """Judging, to turn a judge statement into what it means: who judges, how many are kept, and what else it is told."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
 
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.conditions import mentions_scores
 from smoadsl.language.declare import Declarations
+from smoadsl.language.resolve import Names
 
 _BY_MODEL = ("score", "pairwise")
 _FREE = ("vote", "consensus", "cluster", "random")
 
 
 def read_judge(
-    declarations: Declarations, node: nodes.Judge, active: int | None, stops: Sequence[nodes.Stop]
+    declarations: Declarations, node: nodes.Judge, active: int | None, scores_are_read: bool
 ) -> checked.Judge | None:
-    """The judge of a layer with so many active agents (None where that could not be read) and these stop rules."""
+    """The judge of a layer with so many active agents (None where that could not be read). `scores_are_read`: a stop
+    rule, or a `when` that it may decide, speaks of its scores."""
     names = declarations.names
     before = len(names.said)
     by = _by(declarations, node.gate)
@@ -21,15 +23,18 @@ def read_judge(
     keep = rules.number(1, settings.MOST_AGENTS, whole=True)(names, node.keep) if node.keep else None
     if keep is not None and active is not None and keep > active and node.keep:
         names.said.append(pipeline_problems.too_many(node.keep.span, "the judge can not keep", keep, active))
-    used = {"min_score", "feedback"} & read.keys() or any(mentions_scores(stop.condition) for stop in stops)
-    drops = isinstance(by, checked.FreeJudge) and by.kind == "cluster"
-    if node.keep is None and not used and not drops:
-        names.said.append(pipeline_problems.keep_missing(node.gate.span))
-    scores = isinstance(by, checked.ModelJudge) and by.kind == "score"
-    if "min_score" in read and not scores:
-        names.said.append(pipeline_problems.needs_scores(node.gate.span, "min_score"))
     template = declarations.template_for(read, "judge")
-    if by is None or len(names.said) > before:
+    if by is None:
+        return None
+    idle = set(_say_idle(names, node, by, template))
+    if "min_score" in read and not _scores(by):
+        names.said.append(pipeline_problems.needs_scores(node.gate.span, "min_score"))
+    drops = isinstance(by, checked.FreeJudge) and by.kind == "cluster"
+    settings_of = node.settings.settings if node.settings else ()
+    used = {"min_score", "feedback"} & {setting.key.text for setting in settings_of} - idle
+    if node.keep is None and not (drops or used or scores_are_read or names.lost(node)):
+        names.said.append(pipeline_problems.keep_missing(node.gate.span))
+    if len(names.said) > before:
         return None
     return checked.Judge(
         by=by,
@@ -45,6 +50,29 @@ def read_judge(
         overrides=settings.of_the_call(read),
         span=node.span,
     )
+
+
+def _say_idle(
+    names: Names, node: nodes.Judge, by: checked.ModelJudge | checked.FreeJudge, template: checked.Template | None
+) -> Iterator[str]:
+    """Say which settings do nothing for a judge of this kind, and name them."""
+    of = f"the judge `{by.kind}()`" if isinstance(by, checked.FreeJudge) else "this judge"
+    for setting in node.settings.settings if node.settings else ():
+        key, why = setting.key.text, ""
+        help = "take it away"
+        if isinstance(by, checked.FreeJudge) and key in settings.USES_NO_MODEL:
+            why, help = "it asks no model", "take it away, or let a model judge: `judge MODEL`"
+        elif isinstance(by, checked.ModelJudge) and by.kind == "pairwise" and key in settings.USES_NO_LIST:
+            why, help = settings.USES_NO_LIST[key], "take it away, or judge with `MODEL` or `score(MODEL)`"
+        elif key == "criteria" and template and not re.search(r"\bcriteria\b", template.text):
+            why, help = f"its template `{template.name}` does not use them", "write `{{ criteria }}` in the template"
+        if why:
+            names.said.append(problems.without_effect(setting.key.span, key, of, why, help))
+            yield key
+
+
+def _scores(by: checked.ModelJudge | checked.FreeJudge) -> bool:
+    return isinstance(by, checked.ModelJudge) and by.kind == "score"
 
 
 def _by(declarations: Declarations, gate: nodes.Gate) -> checked.ModelJudge | checked.FreeJudge | None:

@@ -250,11 +250,8 @@ PipelineStatement = Answer | Budget | Layer | Aggregate
 
 @dataclass(frozen=True, repr=False)
 class Pipeline(Node):
-    """`damaged` when a statement could not be read: what seems to be missing may be what was left out."""
-
     name: Name
     statements: tuple[PipelineStatement, ...]
-    damaged: bool = field(default=False, compare=False)
 
 
 # ---- tests
@@ -306,8 +303,18 @@ Item = Import | Declaration | Test
 
 
 @dataclass(frozen=True, repr=False)
+class Unread(Node):
+    """A statement or setting that could not be read and was left out, and the word with which it begins (empty where
+    that is not known): what its surroundings seem to lack may be this."""
+
+    word: str
+
+
+@dataclass(frozen=True, repr=False)
 class File:
-    """A file's items in written order, and the names that items too broken to read would have declared."""
+    """A file's items in written order, the names that items too broken to read would have declared (the empty name
+    where these could be any), and what was left out of the others."""
 
     items: tuple[Item, ...]
     broken: frozenset[str] = field(default=frozenset(), compare=False)
+    unread: tuple[Unread, ...] = field(default=(), compare=False)

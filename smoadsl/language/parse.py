@@ -5,7 +5,7 @@ reported, left out, and the rest read without it. Of a line that has been told o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from itertools import takewhile
 
 from lark import Token
 from lark.exceptions import UnexpectedToken
@@ -59,6 +59,7 @@ class _Reading:
         self.said: list[Diagnostic] = []
         self.misread = Misread(source, self.said)
         self.unread_names: set[str] = set()
+        self.left_out: list[nodes.Unread] = []
 
     def tokens(self) -> list[Token]:
         return list(not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text)))))
@@ -68,7 +69,8 @@ class _Reading:
         items = [item for group in groups if (item := self._item(group)) is not None]
         if self.misread.open_to_the_end:
             self.unread_names.add("")
-        return Outcome(nodes.File(tuple(items), frozenset(self.unread_names)), tuple(self.said))
+        unread = tuple(sorted(self.left_out, key=lambda one: one.span.start))
+        return Outcome(nodes.File(tuple(items), frozenset(self.unread_names), unread), tuple(self.said))
 
     def value(self) -> Outcome[nodes.Value]:
         tokens, _ = balanced(self.tokens(), lambda token: _span(self.source, token), self._silent, self.said)
@@ -106,9 +108,9 @@ class _Reading:
         names = _names(tokens)
         tokens, mended = balanced(tokens, lambda token: _span(self.source, token), self._silent, self.said)
         self.misread.lines |= mended
-        damaged = bool(mended)
         if not tokens:
             return None
+        left_out_before = len(self.left_out)
         try:
             tree = _feed(tokens, "item")
         except UnexpectedToken:
@@ -116,23 +118,27 @@ class _Reading:
             for mistake in recovered.mistakes:
                 self._report(mistake, tokens)
             tree = _feed(recovered.tokens, "item") if recovered.tokens is not None else None
-            damaged = True
+        if mended:
+            del self.left_out[left_out_before:]
+            self._leave_out(tokens, "")  # anything may have been meant to stand anywhere
         said_before = len(self.said)
         item = build_item(self.source, tree, self.said) if tree is not None else None
-        match item:
-            case nodes.Import() if len(self.said) > said_before:
-                self.unread_names.add("")
-                return None
-            case nodes.Test() if damaged:
-                return None  # what it seems to lack may be what was left out
-            case nodes.Pipeline() if damaged:
-                return replace(item, damaged=True)
-        if item is None or damaged:
+        if isinstance(item, nodes.Import) and len(self.said) > said_before:
+            self.unread_names.add("")
+            return None
+        if item is None:
             self.unread_names |= names
         return item
 
+    def _leave_out(self, tokens: Sequence[Token], word: str) -> None:
+        span = Span(self.source, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+        self.left_out.append(nodes.Unread(span, word))
+
     def _report(self, mistake: Mistake, tokens: Sequence[Token]) -> None:
         left_out = tokens[slice(*mistake.left_out)]
+        words = [token for token in left_out if token.type != "_NL"]
+        if words:
+            self._leave_out(words, str(words[0]))
         for index, token in enumerate(left_out[:-1]):
             after = left_out[index + 1]
             if after.type == "NAME" and token.type in DECLARATIONS:
@@ -163,8 +169,11 @@ class _Reading:
 
 
 def _names(tokens: Sequence[Token]) -> set[str]:
-    """The names that an item may have been meant to declare; the empty one where none can be seen."""
-    return {str(token) for token in tokens[:4] if token.type == "NAME"} or {""}
+    """The names that an item may have been meant to declare; the empty one where it declares something, but none can be
+    seen."""
+    head = takewhile(lambda token: token.type not in ("EQUAL", "LBRACE"), tokens)
+    seen = {str(token) for token in head if token.type == "NAME"}
+    return seen or ({""} if tokens[0].type in DECLARATIONS - {"TEST"} else set())
 
 
 def _goes_inside(header: str, following: Sequence[str]) -> bool:

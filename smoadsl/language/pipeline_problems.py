@@ -87,9 +87,8 @@ def nothing_to_aggregate(span: Span, name: str) -> Diagnostic:
 
 
 def unknown_agent(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return _error(
-        "MOA311", span, f"no agent of this layer or the one before it is called `{name}`", did_you_mean(name, known)
-    )
+    message = f"no agent of this layer, or of one that can have run before it, is called `{name}`"
+    return _error("MOA311", span, message, did_you_mean(name, known))
 
 
 def no_pipeline(span: Span) -> Diagnostic:
@@ -131,3 +130,12 @@ def pipeline_block(span: Span) -> Diagnostic:
 
 def run_too_large(span: Span, agents: int, most: int) -> Diagnostic:
     return _error("MOA320", span, f"one round could start {agents:,} agents; {most:,} are the most", "use fewer agents")
+
+
+def budget_too_small(span: Span, limit: str, needed: str) -> Diagnostic:
+    return _error(
+        "MOA331",
+        span,
+        f"a budget of {limit} holds no run as written: its first answers and the last may take {needed}",
+        f"raise it to {needed} or more, or let it take less: fewer agents, a lower `max_tokens`",
+    )

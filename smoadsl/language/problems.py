@@ -169,10 +169,10 @@ def unknown_measure(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
     return _error("MOA209", span, f"a condition knows no `{name}`", did_you_mean(name, known))
 
 
-def not_a_condition(span: Span, found: str) -> Diagnostic:
-    if found.startswith("`moderator("):
+def not_a_condition(span: Span, found: str, help: str = "") -> Diagnostic:
+    if found.startswith("`moderator(") and not help:
         return _error("MOA210", span, "`moderator(…)` is compared with nothing", "write it alone, or after `not`")
-    help = "compare it: `agreement >= 0.75`, `round >= 2`"
+    help = help or "compare it: `agreement >= 0.75`, `round >= 2`"
     return _error("MOA210", span, f"a condition is due here, not {found}", help)
 
 
@@ -193,6 +193,16 @@ def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
 
 def bad_schema(span: Span, why: str) -> Diagnostic:
     return _error("MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form")
+
+
+def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
+    """`of` is what has the setting, `why` a clause that says what keeps it from doing anything."""
+    return _error("MOA231", span, f"`{key}` has no effect on {of}: {why}", help)
+
+
+def wrong_expectation(span: Span, fact: str, kind: str, how: str, help: str) -> Diagnostic:
+    """`how` is what it is compared with, or by."""
+    return _error("MOA232", span, f"`{fact}` is {kind}; it can not be compared {how}", help)
 
 
 # ---- MOA4xx: templates
@@ -260,6 +270,15 @@ def no_price(span: Span, models: Sequence[str]) -> Diagnostic:
     return _error("MOA509", span, f"a budget in dollars needs the prices of {listed}", help)
 
 
+def never_fits(span: Span, model: str, write: int, context: int) -> Diagnostic:
+    return _error(
+        "MOA511",
+        span,
+        f"`{model}` can hold {context:,} tokens at once, and is to write up to {write:,}: nothing is left to read",
+        f"lower `max_tokens` well below {context:,}",
+    )
+
+
 def key_in_clear(span: Span, url: str) -> Diagnostic:
     return _error(
         "MOA507",
@@ -267,6 +286,11 @@ def key_in_clear(span: Span, url: str) -> Diagnostic:
         f"a key would travel unencrypted to {url}",
         "use `https://`; plain `http://` with a key is for this machine alone",
     )
+
+
+def private_address(span: Span, host: str) -> Diagnostic:
+    help = "add `local = true` to the provider's settings, if it stands in your own network"
+    return _error("MOA531", span, f"`{host}` is no host of the open internet", help)
 
 
 # ---- MOA9xx: advice
@@ -301,3 +325,18 @@ def not_locked(span: Span, name: str, file: str) -> Diagnostic:
         f"the roles of `{name}` are in no lock yet",
         f"run `smoadsl lock {file}` and commit what it writes",
     )
+
+
+def may_not_fit(span: Span, model: str, prompt: int, read: int, write: int, context: int) -> Diagnostic:
+    return _advice(
+        "MOA906",
+        span,
+        f"for a prompt of {prompt:,} tokens this reads up to {read:,} and writes up to {write:,}, "
+        f"and `{model}` can hold {context:,}",
+        "lower the `max_tokens` of those it reads, or `keep` fewer of them",
+    )
+
+
+def remarks_unread(span: Span, layer: str) -> Diagnostic:
+    message = f"nobody reads these remarks: layer `{layer}` has no round after them"
+    return _advice("MOA931", span, message, "give the layer another round, `repeat 2`, or take `feedback` away")

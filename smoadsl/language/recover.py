@@ -67,6 +67,7 @@ class _Walk:
     kept: list[Token] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
     blocks: list[_Block] = field(default_factory=list)
+    accepting: dict[tuple[int, ...], frozenset[str]] = field(default_factory=dict)  # by the states that accept them
 
     def step(self, states: list[int], kind: str) -> bool:
         """Read one word of that kind, if it fits."""
@@ -90,8 +91,11 @@ class _Walk:
         return all(self.step(states, kind) for kind in kinds)
 
     def accepted(self) -> frozenset[str]:
-        terminals = _table()[3]
-        return frozenset(kind for kind in _table()[0][self.states[-1]] if kind in terminals and self.fits(kind))
+        known = self.accepting.get(tuple(self.states))
+        if known is None:
+            kinds = _table()[0][self.states[-1]].keys() & _table()[3]
+            known = self.accepting[tuple(self.states)] = frozenset(kind for kind in kinds if self.fits(kind))
+        return known
 
     def run(self) -> bool:
         """Whether what is kept makes an item."""

@@ -1,12 +1,14 @@
 """Resolve, to collect the names of a file set and find what a reference means."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from smoadsl.diagnostics.diagnostic import Diagnostic
-from smoadsl.diagnostics.source import Span
+from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems
+from smoadsl.language.syntax_problems import KEYWORDS
 
 KINDS: dict[type, str] = {
     nodes.Provider: "provider",
@@ -17,6 +19,7 @@ KINDS: dict[type, str] = {
     nodes.Param: "param",
     nodes.Pipeline: "pipeline",
 }
+MOST_HELPED = 100  # no more problems than this are shown at a time, and guesses are slow
 D = TypeVar("D", bound=nodes.Declaration)
 
 
@@ -30,10 +33,14 @@ class Names:
     missing: bool = False  # whether a file that is imported could not be read: it may declare anything
     used: set[str] = field(default_factory=set)
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
+    misfits: set[tuple[str, str]] = field(default_factory=set)  # params told to be no such value as is due
+    left_out: dict[Source, tuple[nodes.Unread, ...]] = field(default_factory=dict)  # in order of place
 
     def collect(self, files: Iterable[nodes.File]) -> None:
         for file in files:
             self.broken |= file.broken
+            if file.unread:
+                self.left_out[file.unread[0].span.source] = file.unread
             for item in file.items:
                 if isinstance(item, nodes.Import | nodes.Test):
                     continue
@@ -43,10 +50,34 @@ class Names:
 
     def unread(self, name: str) -> bool:
         """Whether a name may be declared in what could not be read, so that nothing is said of it."""
-        return self.missing or name in self.broken
+        return self.missing or name in self.broken or "" in self.broken
+
+    def lost(self, node: nodes.Node, word: str | None = None, parts: Sequence[nodes.Node] = ()) -> bool:
+        """Whether something in a node could not be read, and may be a statement or setting that begins with this word.
+        What is left out of its `parts` (in order of place) is not its own."""
+        left_out = self.left_out.get(node.span.source, ())
+        at = bisect_left(left_out, node.span.start, key=lambda one: one.span.start)
+        waiting = iter(parts)
+        part = next(waiting, None)
+        for one in (left_out[index] for index in range(max(0, at - 1), len(left_out))):
+            if one.span.start >= node.span.end:
+                break
+            if one.span.end <= node.span.start:
+                continue
+            while part is not None and part.span.end <= one.span.start:
+                part = next(waiting, None)
+            inside = part is not None and part.span.start < one.span.start
+            if not inside and (word in (None, one.word) or one.word not in KEYWORDS):
+                return True
+        return False
 
     def of_kind(self, kind: type[D]) -> list[str]:
         return [name for name, item in self.declared.items() if isinstance(item, kind)]
+
+    @property
+    def helps(self) -> bool:
+        """Whether so little was said so far that it is worth the time to guess what was meant."""
+        return len(self.said) < MOST_HELPED
 
     def value(self, node: nodes.Value) -> nodes.Value:
         """The node, or what the param that it names stands for (also where it was set on the command line)."""
@@ -57,8 +88,11 @@ class Names:
                 return self.params.get(node.name, param.value)
         return node
 
-    def find(self, name: str, span: Span, kinds: tuple[type[D], ...], what: str) -> D | None:
-        """The declaration of one of the kinds that the name means; what stands in the way is said."""
+    def find(
+        self, name: str, span: Span, kinds: tuple[type[D], ...], what: str, written: Span | None = None
+    ) -> D | None:
+        """The declaration of one of the kinds that the name means at a place; what stands in the way is said. `written`
+        is where the name itself stands, if that is in the value of a param."""
         item = self.declared.get(name)
         if isinstance(item, kinds):
             self.used.add(name)
@@ -67,6 +101,10 @@ class Names:
             self.used.add(name)
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, item.name.span))
         elif not self.unread(name):
-            known = [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
-            self.said.append(problems.unknown_name(span, name, what, known))
+            known = (
+                [other for other, declared in self.declared.items() if isinstance(declared, kinds)]
+                if self.helps
+                else []
+            )
+            self.said.append(problems.unknown_name(written or span, name, what, known))
         return None

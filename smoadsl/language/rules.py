@@ -51,6 +51,11 @@ def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
     if isinstance(found, nodes.Call) and found.name.text == "env":
         names.said.append(problems.env_elsewhere(found.span))
         return
+    if isinstance(node, nodes.Ref) and found is not node and not isinstance(found, nodes.List | nodes.Ref):
+        kind = due.partition(" from ")[0].partition(" of at least ")[0]
+        if (node.name, kind) in names.misfits:
+            return  # a value of the wrong type is one mistake, wherever the param stands
+        names.misfits.add((node.name, kind))
     related = () if found is node else (Related("the param's value", found.span),)
     names.said.append(problems.wrong_type(node.span, due, describe(found), *related))
 
@@ -110,16 +115,22 @@ def rate(names: Names, node: nodes.Value) -> float | None:
 
 
 def price(names_: Names, node: nodes.Value) -> Price | None:
-    """`{ input = $0.90, output = $0.90 }`, per million tokens."""
+    """`{ input = $0.90, output = $0.90 }`, per million tokens; input from a cache is never dearer than other input."""
     found = names_.value(node)
     if not isinstance(found, nodes.Object):
         wrong_type(names_, node, "a block such as `{ input = $0.90, output = $0.90 }`")
         return None
     read = read_settings(names_, found, {"input": money, "output": money, "cached": money}, "a price")
     for key in ("input", "output"):
-        if key not in {setting.key.text for setting in found.settings}:
+        if key not in {setting.key.text for setting in found.settings} and not names_.lost(found, key):
             names_.said.append(problems.setting_missing(node.span, "a price", key))
-    return Price(read["input"], read["output"]) if {"input", "output"} <= read.keys() else None
+    if not {"input", "output"} <= read.keys():
+        return None
+    if read.get("cached", read["input"]) > read["input"]:
+        at = next(setting.value.span for setting in found.settings if setting.key.text == "cached")
+        names_.said.append(problems.out_of_range(at, f"an amount of at most `input`, ${read['input']},"))
+        return None
+    return Price(read["input"], read["output"], read.get("cached"))
 
 
 def names(names_: Names, node: nodes.Value) -> tuple[nodes.Ref, ...] | None:
@@ -147,8 +158,8 @@ def boolean(names: Names, node: nodes.Value) -> bool | None:
 
 
 def ratio_or_true(default: float) -> Rule:
-    """A share from 0 to 1; `true` means the default, `false` nothing."""
-    due = "a number from 0 to 1, or `true`"
+    """A share above 0 and up to 1; `true` means the default, `false` nothing."""
+    due = "a number above 0 and up to 1, or `true` or `false`,"
 
     def read(names: Names, node: nodes.Value) -> float | None:
         found = names.value(node)
@@ -278,7 +289,7 @@ def read_settings(names: Names, block: nodes.Object | None, table: Mapping[str, 
             continue
         first[key] = setting
         if key not in table:
-            names.said.append(problems.unknown_setting(setting.key.span, key, of, table))
+            names.said.append(problems.unknown_setting(setting.key.span, key, of, table if names.helps else ()))
             continue
         value = table[key](names, setting.value)
         if value is not None:

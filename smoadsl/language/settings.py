@@ -6,6 +6,7 @@ from smoadsl.language import rules
 from smoadsl.language.rules import Rule
 
 MOST_OUTPUT_TOKENS = 1_000_000
+MOST_CONTEXT_TOKENS = 100_000_000
 MOST_ROUNDS = 100
 MOST_AGENTS = 1_000
 
@@ -20,6 +21,9 @@ PROVIDER: Mapping[str, Rule] = {
     "retries": rules.number(0, 10, whole=True),
     "local": rules.boolean,
 }
+
+USES_NO_NETWORK = frozenset(("base_url", "api_key", "headers", "local"))
+"""What a provider whose models run inside the process can not use."""
 
 SAMPLING: Mapping[str, Rule] = {
     "temperature": rules.number(0, 5),
@@ -47,7 +51,7 @@ MODEL: Mapping[str, Rule] = {
     **_CALL,
     "fallback": rules.names,
     "price": rules.price,
-    "context": rules.later("context"),
+    "context": rules.number(1, MOST_CONTEXT_TOKENS, whole=True),
     "about": rules.text,
 }
 
@@ -73,6 +77,16 @@ JUDGE: Mapping[str, Rule] = {
     "fuse": rules.boolean,
     "template": rules.name,
 }
+
+USES_NO_MODEL = frozenset(JUDGE.keys() - {"dedupe", "min_score"})
+"""What a judge that asks no model can not use; `min_score` is a matter of scores."""
+
+USES_NO_LIST = {
+    "feedback": "it compares two responses at a time, and remarks on none",
+    "fuse": "the moderator's question never rides in its calls",
+    "shuffle": "each pair is shown in both orders",
+}
+"""What `pairwise` can not use, and why."""
 
 AGGREGATE: Mapping[str, Rule] = {
     **_CALL,

@@ -19,8 +19,9 @@ _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _TAG = re.compile(r"\{%[-+]?\s*(end)?(if|for|set(?=\s*\w*\s*[-+]?%))\b")
 
 
-def check_template(template: checked.Template, place: Place | None) -> Iterator[Diagnostic]:
-    """What is wrong with a template: its form and, where a place is named, the names that it is not given there."""
+def check_template(template: checked.Template, place: Place | None, told: set[tuple[str, int]]) -> Iterator[Diagnostic]:
+    """What is wrong with a template: its form and, where a place is named, the names that it is not given there. `told`
+    are the names, with their lines, of which something was said already."""
     places = _Places(template)
     try:
         environment = Environment()
@@ -42,7 +43,9 @@ def check_template(template: checked.Template, place: Place | None) -> Iterator[
     if place is not None:
         known = PLACES[place]
         for name, line in dict.fromkeys(_free_names(tree, {*known, "range"})):
-            yield problems.template_unknown(places.word(line, name), name, place, known)
+            if (name, line) not in told:
+                told.add((name, line))
+                yield problems.template_unknown(places.word(line, name), name, place, known)
 
 
 def _syntax(template: checked.Template, places: "_Places", line: int, message: str) -> Diagnostic:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
+from smoadsl.language.expecting import Expectations
 from smoadsl.language.resolve import Names
 
 FAULTS = ("timeout", "reset", "cut", "stalled", "empty", "refused", "length", "garbage")
@@ -16,9 +17,6 @@ _DUE = {
     "router": "`[a, b]`, or a text for a verdict that can not be read",
     "reply": "a text, or a fault such as `error 429`",
 }
-EXPECTATIONS = (
-    "answer value calls attempts rounds kept stopped degraded failed tokens usd time plan.max_calls plan.max_usd"
-).split()
 Kind = Literal["agent", "any", "judge", "moderator", "router", "aggregate"]
 
 
@@ -35,10 +33,11 @@ def read_test(names: Names, pipelines: Mapping[str, checked.Pipeline], node: nod
         if isinstance(statement, nodes.Input):
             fields |= rules.anything(names, statement.fields) or {}
     replies = [_reply(names, pipeline, s) for s in node.statements if isinstance(s, nodes.Reply)]
-    expects = tuple(s for s in node.statements if isinstance(s, nodes.Expect))
-    for expect in expects:
-        _expectation(names, expect.condition)
-    if not prompts:
+    kept = {agent.name for layer in pipeline.layers for agent in layer.agents}
+    expectations = Expectations(names, kept)
+    read = [(s.span, expectations.read(s.condition)) for s in node.statements if isinstance(s, nodes.Expect)]
+    expects = tuple(nodes.Expect(span, condition) for span, condition in read if condition)
+    if not prompts and not names.lost(node, "prompt"):
         names.said.append(pipeline_problems.no_prompt(node.title.span))
     if len(names.said) > before:
         return None
@@ -149,25 +148,3 @@ def _fault(names: Names, node: nodes.Error) -> checked.Fault | None:
     else:
         names.said.append(problems.unknown_function(node.span, node.kind, "fault", FAULTS))
     return None
-
-
-def _expectation(names: Names, node: nodes.Condition) -> None:
-    """An expectation may speak only of what a run has; its values are compared when the test runs."""
-    match node:
-        case nodes.Or() | nodes.And():
-            for part in node.parts:
-                _expectation(names, part)
-        case nodes.Not():
-            _expectation(names, node.part)
-        case nodes.Comparison():
-            _expectation(names, node.left)
-            if isinstance(node.right, nodes.Path):
-                _expectation(names, node.right)
-        case nodes.Path():
-            name = ".".join(node.parts)
-            if name not in EXPECTATIONS:
-                names.said.append(pipeline_problems.unknown_expectation(node.span, name, EXPECTATIONS))
-        case nodes.Bool() | nodes.Number() | nodes.Text() | nodes.Money() | nodes.Duration() | nodes.List():
-            pass
-        case _:
-            names.said.append(problems.not_a_condition(node.span, rules.describe(node)))

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from smoadsl.adapters.address import is_loopback
+from smoadsl.adapters.address import is_loopback, is_private
 
 
 def origin_of(url: str) -> str:
@@ -14,6 +14,12 @@ def origin_of(url: str) -> str:
 
 def to_this_machine(url: str) -> bool:
     return is_loopback(urlsplit(url).hostname or "")
+
+
+def private_host(url: str) -> str:
+    """The host of a URL that leads into a private network; empty for any other."""
+    host = urlsplit(url).hostname or ""
+    return host if is_private(host) else ""
 
 
 def wrong_with_url(url: str) -> str:

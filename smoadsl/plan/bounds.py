@@ -1,90 +1,261 @@
-"""Bounds, to prove what one prompt can take: calls, output tokens, and the longest chain of calls.
+"""Bounds, to prove what one prompt can take: calls, tokens, money, and the longest chain of calls.
 
-`least`: everything that can end early does. `full`: nothing fails, nothing ends early. `worst`: besides, every verdict
-must be asked for twice. Retries are attempts of the same call and do not count.
+`least`: everything that can end early does, and every response has one token. `full`: nothing fails or ends early, and
+every response is as long as it may be. `worst`: besides, every verdict must be asked for twice, and every call is tried
+as often as it may be, on each of its routes. A budget holds in all three.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Literal, assert_never
 
+from smoadsl.adapters.base import Usage
+from smoadsl.calls.budget import Limits
+from smoadsl.calls.route import Provider, Route
+from smoadsl.plan.cost import NONE, Cost, at_once
 from smoadsl.plan.plan import (
     Agent,
-    And,
     Bounds,
     Call,
-    Compare,
-    Condition,
-    Constant,
     Layer,
     ModelAggregate,
     ModelJudge,
-    Moderator,
-    Not,
-    Or,
+    Money,
     Pipeline,
     Plan,
     Range,
+    Seconds,
     active,
     moderators,
+    routes_of,
 )
+from smoadsl.plan.reading import NOTHING, Going, about, going_on, remarks_on, text_tokens, written_in
+from smoadsl.plan.truth import can_hold, question
 
 Mode = Literal["least", "full", "worst"]
+Latency = Mapping[str, float]  # seconds of one call, by model; `*` for all others
+
+PROMPT_TOKENS = 1_000  # of a prompt that nobody has said anything of
+_AROUND = 256  # tokens of the markers around a conversation that is quoted
+_SCHEMA = 300  # tokens of a verdict's schema, or of the request for another, its ids aside
+_ID = 64  # tokens of what a verdict's schema, or its second reading, says of each response
 
 
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """Calls, output tokens, and the length of the longest chain of calls that wait for one another."""
-
-    calls: int = 0
-    tokens: int = 0
-    path: int = 0
-
-    def then(self, other: "_Cost") -> "_Cost":
-        """This, and afterwards the other."""
-        return _Cost(self.calls + other.calls, self.tokens + other.tokens, self.path + other.path)
-
-    def or_else(self, other: "_Cost") -> "_Cost":
-        """At most the one or the other."""
-        return _Cost(max(self.calls, other.calls), max(self.tokens, other.tokens), max(self.path, other.path))
-
-
-def bounds(plan: Plan) -> Bounds:
-    """The bounds of a plan whose layers are as they will run."""
-    least, full, worst = (_pipeline(plan.pipeline, mode) for mode in ("least", "full", "worst"))
-    for recipe in plan.recipes:  # roles that no lock has may have to be made first
-        worst = _verdict(recipe.call, "worst").then(worst)
+def bounds(plan: Plan, prompt_tokens: int = PROMPT_TOKENS, latency_s: Latency | None = None) -> Bounds:
+    """What a conversation of so many tokens can take at most, and must take at least."""
+    walks = [Walk(plan, mode, prompt_tokens, latency_s or {}) for mode in ("least", "full", "worst")]
+    costs = [walk.cost() for walk in walks]
+    unpriced = tuple(sorted({r.name for r in routes_of(plan) if r.price is None}))
     return Bounds(
-        calls=Range(least=least.calls, full=full.calls, worst=worst.calls),
-        output_tokens=Range(least=least.tokens, full=full.tokens, worst=worst.tokens),
-        critical_path=Range(least=least.path, full=full.path, worst=worst.path),
+        prompt_tokens=prompt_tokens,
+        calls=_range([cost.calls for cost in costs]),
+        tokens=_range([cost.tokens for cost in costs]),
+        input_tokens=_range([cost.input_tokens for cost in costs]),
+        output_tokens=_range([cost.output_tokens for cost in costs]),
+        critical_path=_range([cost.path for cost in costs]),
+        usd=None if unpriced else Money(least=costs[0].usd, full=costs[1].usd, worst=costs[2].usd),
+        unpriced=unpriced,
+        seconds=Seconds(least=costs[0].path_s, full=costs[1].path_s, worst=costs[2].path_s) if latency_s else None,
+        binds=_binding(plan.pipeline.budget, walks[2]),
     )
 
 
-def _pipeline(pipeline: Pipeline, mode: Mode) -> _Cost:
-    cost = _Cost()
-    for index, layer in enumerate(pipeline.layers):
-        before = pipeline.layers[:index]
-        ended = mode == "least" and any(_may_end(earlier) for earlier in before)
-        skipped = mode == "least" and layer.when is not None
-        if not ended and not skipped:
-            cost = cost.then(_when(layer, before, mode)).then(_layer(layer, index + 1 < len(pipeline.layers), mode))
-    if isinstance(pipeline.aggregate, ModelAggregate):
-        end = pipeline.aggregate
-        cost = cost.then(_call(end.call, mode) if end.output is None else _verdict(end.call, mode))
-    return cost
+def _range(figures: Sequence[int]) -> Range:
+    least, full, worst = figures
+    return Range(least=least, full=full, worst=worst)
 
 
-def _when(layer: Layer, before: Sequence[Layer], mode: Mode) -> _Cost:
-    """The moderators that `when` may ask: of what the last round was asked too, the word is known, unless the layer
-    before did not run."""
-    cost = _Cost()
-    known = _asked(before[-1], before[-1].rounds, follows=True) if before and mode == "full" else {}
-    for asked in moderators(layer.when) if layer.when and mode != "least" else ():
-        if question(asked) not in known:
-            known[question(asked)] = asked.call
-            cost = cost.then(_verdict(asked.call, mode))
-    return cost
+def _binding(budget: Limits, walk: "Walk") -> tuple[str, ...]:
+    """The limits of the outer budget that may end a run before its own worst case."""
+    if budget == Limits():
+        return ()
+    worst = walk.cost(capped=False)
+    pairs: list[tuple[str, float | Decimal | None, float | Decimal, str]] = [
+        ("calls", budget.calls, worst.calls, "{:,}"),
+        ("tokens", budget.tokens, worst.tokens, "{:,}"),
+        ("usd", budget.usd, worst.usd, "${:.4f}"),
+    ]
+    return tuple(
+        f"the budget of {unit} ({form.format(limit)}) may end a run before its worst case ({form.format(most)})"
+        for unit, limit, most, form in pairs
+        if limit is not None and limit < most
+    )
+
+
+class Walk:
+    """One walk through a plan, in one mode. `longest` has what each call can read at most, by the call's identity."""
+
+    def __init__(self, plan: Plan, mode: Mode, prompt_tokens: int, latency_s: Latency) -> None:
+        self._plan = plan
+        self._mode: Mode = mode
+        self._prompt_tokens = prompt_tokens
+        self._latency_s = latency_s
+        self._texts = {name: text_tokens(text) for name, text in plan.templates.items()}
+        self._times = 2 if mode == "worst" else 1  # what a response's reader counts for each token of its writer
+        self._capped = True
+        self.longest: dict[int, tuple[Call, int]] = {}
+
+    def cost(self, capped: bool = True) -> Cost:
+        """What the whole plan takes; without its outer budget when it is not `capped`."""
+        self._capped = capped
+        cost = self._pipeline(self._plan.pipeline, NOTHING, self._prompt_tokens, outer=True)
+        if self._mode == "worst":
+            for recipe in self._plan.recipes:  # roles that no lock has may have to be made first
+                texts = text_tokens(recipe.dataset) + text_tokens(recipe.task)
+                cost = self._verdict(recipe.call, NOTHING, 0, texts).then(cost)
+        return cost
+
+    # ---- pipelines and layers
+
+    def _pipeline(self, pipeline: Pipeline, seen: Going, prompt: int, outer: bool = False) -> Cost:
+        """A pipeline whose first layer sees these responses."""
+        cost = NONE
+        into = end = seen  # what may go into the next layer, and what may reach the aggregate
+        read = NOTHING  # what a moderator of `when` may read of the last round that ran
+        for index, layer in enumerate(pipeline.layers):
+            before = pipeline.layers[:index]
+            if self._mode == "least" and (layer.when is not None or any(map(_may_end, before))):
+                continue
+            cost = cost.then(self._when(layer, before, read, prompt))
+            cost = cost.then(self._layer(layer, index + 1 < len(pipeline.layers), into, prompt))
+            goes_on, everyone = going_on(layer, self._times), written_in(layer, self._times)
+            is_sure = self._mode == "full" and layer.when is None
+            into, read = (goes_on, everyone) if is_sure else (into.or_else(goes_on), read.or_else(everyone))
+            end = goes_on if is_sure and not any(map(_may_end, before)) else end.or_else(goes_on)
+        cost = cost.then(self._aggregate(pipeline, end, prompt))
+        return cost if outer and not self._capped else cost.within(pipeline.budget)
+
+    def _aggregate(self, pipeline: Pipeline, end: Going, prompt: int) -> Cost:
+        match pipeline.aggregate:
+            case ModelAggregate(call=call, output=None):
+                return self._call(call, end, prompt)
+            case ModelAggregate(call=call, output=output):
+                return self._verdict(call, end, prompt, text_tokens(str(output)))
+            case _:
+                return NONE
+
+    def _when(self, layer: Layer, before: Sequence[Layer], read: Going, prompt: int) -> Cost:
+        """The moderators that `when` may ask: of what the last round was asked too, the word is known, unless the layer
+        before did not run."""
+        cost = NONE
+        known = _asked(before[-1], before[-1].rounds, follows=True) if before and self._mode == "full" else {}
+        for asked in moderators(layer.when) if layer.when and self._mode != "least" else ():
+            if question(asked) not in known:
+                known[question(asked)] = asked.call
+                cost = cost.then(self._verdict(asked.call, read, prompt))
+        return cost
+
+    def _layer(self, layer: Layer, follows: bool, into: Going, prompt: int) -> Cost:
+        cost = NONE
+        if layer.activate and layer.activate.router and active(layer) < len(layer.agents):
+            cost = self._verdict(layer.activate.router, NOTHING, prompt, sum(map(about, layer.agents)))
+        first = self._proposals(layer, into, 0, prompt)
+        again = NONE
+        if layer.rounds > 1:
+            again = self._proposals(layer, going_on(layer, self._times), remarks_on(layer, self._times), prompt)
+        for number in range(1, self._rounds(layer) + 1):
+            cost = cost.then(first if number == 1 else again).then(self._after(layer, number, follows, prompt))
+        return cost
+
+    def _rounds(self, layer: Layer) -> int:
+        """All of them, or as few as the stop rules allow."""
+        if self._mode != "least":
+            return layer.rounds
+        ends = (n for n in range(1, layer.rounds) if any(can_hold(stop.condition, n) for stop in layer.stops))
+        return next(ends, layer.rounds)
+
+    # ---- what happens in a round
+
+    def _proposals(self, layer: Layer, seen: Going, remarks: int, prompt: int) -> Cost:
+        each = [self._agent(agent, seen, remarks, prompt) for agent in layer.agents]
+        return at_once(each, active(layer), cheapest=self._mode == "least")
+
+    def _agent(self, agent: Agent, seen: Going, remarks: int, prompt: int) -> Cost:
+        role = 0 if self._mode == "least" else text_tokens(agent.role)
+        sees = seen.seen(agent.view, agent.name)
+        match agent.does:
+            case Call():
+                return self._call(agent.does, sees, prompt, role + (remarks if sees.count else 0))
+            case Pipeline():  # the role joins the system prompt, and so every conversation inside
+                return self._pipeline(agent.does, sees, prompt + role)
+            case _:
+                assert_never(agent.does)
+
+    def _after(self, layer: Layer, number: int, follows: bool, prompt: int) -> Cost:
+        """The judge and the moderators, after the proposals of a round."""
+        judge = layer.judge
+        read = written_in(layer, self._times)
+        if self._mode == "least":
+            read_anyway = judge and isinstance(judge.by, ModelJudge) and judge.read_in(number, layer.rounds)
+            return self._judge(layer, read, prompt) if read_anyway else NONE
+        cost = NONE
+        asked = _asked(layer, number, follows)
+        if judge and isinstance(judge.by, ModelJudge) and _may_choose(layer, number):
+            one = self._judge(layer, read, prompt)
+            moderator = asked.pop((judge.by.call.model, "built-in moderator"), None) if judge.fused else None
+            if moderator and self._mode == "worst":  # after failures it may be asked alone, where nobody need judge
+                one = one.or_else(self._verdict(moderator, read, prompt))
+            cost = cost.then(one)
+        for call in asked.values():
+            cost = cost.then(self._verdict(call, read, prompt))
+        return cost
+
+    def _judge(self, layer: Layer, read: Going, prompt: int) -> Cost:
+        """One call, or one for each ordered pair."""
+        judge = layer.judge
+        assert judge is not None
+        assert isinstance(judge.by, ModelJudge)
+        criteria = text_tokens(judge.criteria)
+        if judge.by.kind != "pairwise":
+            return self._verdict(judge.by.call, read, prompt, criteria)
+        pairs = active(layer) * (active(layer) - 1)
+        one = self._verdict(judge.by.call, Going(read.sizes, 2), prompt, criteria)
+        return at_once([one] * pairs, pairs)
+
+    # ---- calls
+
+    def _verdict(self, call: Call, read: Going, prompt: int, more: int = 0) -> Cost:
+        """A verdict, which may be asked for once more, with the first reply before it."""
+        more += _SCHEMA + _ID * read.count
+        once = self._call(call, read, prompt, more, is_verdict=True)
+        if self._mode != "worst":
+            return once
+        return once.then(self._call(call, read, prompt, 2 * (more + call.max_tokens), is_verdict=True))
+
+    def _call(self, call: Call, read: Going, prompt: int, more: int = 0, is_verdict: bool = False) -> Cost:
+        """A call that reads the conversation, these responses, and so many tokens more."""
+        if self._mode == "least":
+            quotes = not is_verdict or call.built_in  # an author's template for a verdict may quote nothing
+            return self._tried(call, prompt if quotes else 0, 1)
+        template = self._texts[call.template]
+        if not call.built_in:  # an author's may say all of it for each
+            template *= 1 + read.count
+        size = prompt + _AROUND + template + read.tokens + more
+        if size > self.longest.get(id(call), (call, -1))[1]:
+            self.longest[id(call)] = (call, size)
+        return self._tried(call, size, call.routes[0].sampling.max_tokens)
+
+    def _tried(self, call: Call, input_tokens: int, output_tokens: int) -> Cost:
+        """A call with all its attempts. Those of one call follow each other and are one link of the chain."""
+        seconds = self._latency_s.get(call.model, self._latency_s.get("*", 0.0))
+        read = written = 0
+        usd = Decimal(0)
+        for route in call.routes if self._mode == "worst" else call.routes[:1]:
+            times = tries(route, self._plan.providers[route.provider]) if self._mode == "worst" else 1
+            each = route.sampling.max_tokens if self._mode == "worst" else output_tokens
+            read, written = read + times * input_tokens, written + times * each
+            if route.price:
+                usd += times * route.price.of(Usage(input_tokens, each))
+        return Cost(1, read + written, read, written, usd, 1, seconds)
+
+
+def tries(route: Route, provider: Provider) -> int:
+    """How often a route is tried at most."""
+    return 1 + (provider.retries if route.retries is None else route.retries)
+
+
+def _may_end(layer: Layer) -> bool:
+    return any(stop.whole_pipeline and can_hold(stop.condition, None) for stop in layer.stops)
 
 
 def _asked(layer: Layer, number: int, follows: bool) -> dict[tuple[str, str], Call]:
@@ -93,166 +264,9 @@ def _asked(layer: Layer, number: int, follows: bool) -> dict[tuple[str, str], Ca
     return {question(m): m.call for stop in stops for m in moderators(stop.condition)}
 
 
-def _may_end(layer: Layer) -> bool:
-    return any(stop.whole_pipeline and _can_hold(stop.condition, None) for stop in layer.stops)
-
-
-def _call(call: Call, mode: Mode, times: int = 1) -> _Cost:
-    """A call so many times, one after another. A response has one token at least."""
-    tokens = 1 if mode == "least" else call.max_tokens
-    return _Cost(1, tokens, 1) if times == 1 else _Cost(times, times * tokens, times)
-
-
-def _verdict(call: Call, mode: Mode) -> _Cost:
-    """A verdict, which may be asked for once more."""
-    return _call(call, mode, 2 if mode == "worst" else 1)
-
-
-def _layer(layer: Layer, follows: bool, mode: Mode) -> _Cost:
-    cost = _Cost()
-    if layer.activate and layer.activate.router and active(layer) < len(layer.agents):
-        cost = cost.then(_verdict(layer.activate.router, mode))
-    for number in range(1, _rounds(layer, mode) + 1):
-        cost = cost.then(_proposals(layer, mode)).then(_after(layer, number, follows, mode))
-    return cost
-
-
-def _rounds(layer: Layer, mode: Mode) -> int:
-    """All of them, or as few as the stop rules allow."""
-    if mode != "least":
-        return layer.rounds
-    ends = (n for n in range(1, layer.rounds) if any(_can_hold(stop.condition, n) for stop in layer.stops))
-    return next(ends, layer.rounds)
-
-
-def _proposals(layer: Layer, mode: Mode) -> _Cost:
-    """The agents at once; of a sparse layer the cheapest or the dearest."""
-    each = [_agent(agent, mode) for agent in layer.agents]
-    count = active(layer)
-    by = (lambda c: c.calls), (lambda c: c.tokens), (lambda c: c.path)
-    if mode == "least":
-        calls, tokens, paths = (sorted(map(of, each))[:count] for of in by)
-    else:
-        calls, tokens, paths = (sorted(map(of, each), reverse=True)[:count] for of in by)
-    return _Cost(sum(calls), sum(tokens), max(paths))
-
-
-def _agent(agent: Agent, mode: Mode) -> _Cost:
-    match agent.does:
-        case Call():
-            return _call(agent.does, mode)
-        case Pipeline():
-            return _pipeline(agent.does, mode)
-        case _:
-            assert_never(agent.does)
-
-
-def _after(layer: Layer, number: int, follows: bool, mode: Mode) -> _Cost:
-    """What comes after the proposals of a round: the judge and the moderators."""
-    judge = layer.judge
-    cost = _Cost()
-    if mode == "least":
-        if judge and isinstance(judge.by, ModelJudge) and judge.read_in(number, layer.rounds):
-            cost = _judge(layer, judge.by, mode)
-        return cost
-    asked = _asked(layer, number, follows)
-    if judge and isinstance(judge.by, ModelJudge) and _may_choose(layer, number):
-        one = _judge(layer, judge.by, mode)
-        moderator = asked.pop((judge.by.call.model, "built-in moderator"), None) if judge.fused else None
-        if moderator and mode == "worst":  # after failures it may be asked alone, where nobody needs to judge
-            one = one.or_else(_verdict(moderator, mode))
-        cost = cost.then(one)
-    for call in asked.values():
-        cost = cost.then(_verdict(call, mode))
-    return cost
-
-
-def _judge(layer: Layer, by: ModelJudge, mode: Mode) -> _Cost:
-    if by.kind != "pairwise":
-        return _verdict(by.call, mode)
-    one = _verdict(by.call, mode)
-    pairs = active(layer) * (active(layer) - 1)
-    return _Cost(pairs * one.calls, pairs * one.tokens, one.path if pairs else 0)
-
-
 def _may_choose(layer: Layer, number: int) -> bool:
     """Whether the model that judges is ever asked: something may be dropped, or its scores or remarks are read."""
     judge = layer.judge
     if judge is None:
         return False
     return (judge.keep is not None and judge.keep < active(layer)) or judge.read_in(number, layer.rounds)
-
-
-def _can_hold(condition: Condition, round_: int | None) -> bool:
-    return _truth(condition, round_) is not False
-
-
-def _truth(condition: Condition, round_: int | None) -> bool | None:
-    """Whether a condition holds in a round, None where that depends on the run. Without a round: in any."""
-    match condition:
-        case Constant():
-            return condition.value
-        case Not():
-            inner = _truth(condition.part, round_)
-            return None if inner is None else not inner
-        case Or():
-            parts = [_truth(part, round_) for part in condition.parts]
-            return True if True in parts else None if None in parts else False
-        case And():
-            parts = [_truth(part, round_) for part in condition.parts]
-            return False if False in parts else None if None in parts else True
-        case Compare():
-            return compare(round_, condition) if condition.measure == "round" and round_ is not None else None
-        case Moderator():
-            return None
-        case _:
-            assert_never(condition)
-
-
-def question(moderator: Moderator) -> tuple[str, str]:
-    """The moderator's model and its template: one question, however often it is written."""
-    return moderator.call.model, moderator.call.template
-
-
-def compare(value: float, condition: Compare) -> bool:
-    """The comparison of a known value."""
-    match condition.operator:
-        case "<":
-            return value < condition.value
-        case "<=":
-            return value <= condition.value
-        case ">":
-            return value > condition.value
-        case ">=":
-            return value >= condition.value
-        case "==":
-            return value == condition.value
-        case "!=":
-            return value != condition.value
-        case _:
-            assert_never(condition.operator)
-
-
-def may_go_on(layer: Layer, team: Collection[str] = (), arrived: Mapping[str, int] | None = None) -> dict[str, int]:
-    """The responses that can go on from a round of the layer at most: by agent, the most tokens of each.
-
-    `team` are the agents that run, where it is known; `arrived` has the tokens of responses that are there. One that is
-    not yet written counts twice its `max_tokens`, as the bytes of a text are counted before a call."""
-    known = arrived or {}
-    agents = [agent for agent in layer.agents if not team or agent.name in team]
-    sizes = {agent.name: known.get(agent.name, 2 * _response_tokens(agent.does)) for agent in agents}
-    keep = layer.judge.keep if layer.judge and layer.judge.keep is not None else active(layer)
-    largest = sorted(sizes, key=lambda name: -sizes[name])[: min(keep, active(layer))]
-    return {name: sizes[name] for name in largest}
-
-
-def _response_tokens(does: Call | Pipeline) -> int:
-    """The most that an agent can answer; in the place of a pipeline's aggregate one of its agents may."""
-    match does:
-        case Call():
-            return does.max_tokens
-        case Pipeline():
-            agents = max((_response_tokens(a.does) for layer in does.layers for a in layer.agents), default=0)
-            return max(agents, does.aggregate.call.max_tokens if isinstance(does.aggregate, ModelAggregate) else 0)
-        case _:
-            assert_never(does)

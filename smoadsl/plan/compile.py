@@ -1,26 +1,63 @@
 """Compile, to turn the text of a file into a plan: the whole compiler on one screen."""
 
-from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, in_order
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, pipeline_problems, problems
 from smoadsl.language.check import Given, check
 from smoadsl.language.load import Reader, load
-from smoadsl.plan.bounds import bounds
+from smoadsl.plan.bounds import PROMPT_TOKENS, Latency, bounds
 from smoadsl.plan.lower import lower
 from smoadsl.plan.optimize import optimize
 from smoadsl.plan.plan import Plan
+from smoadsl.plan.prove import prove
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a plan is made for: a conversation of so many tokens, calls that take so long (seconds by model, `*` for all
+    others), and passes of the optimiser that are left out."""
+
+    prompt_tokens: int = PROMPT_TOKENS
+    latency_s: Latency | None = None
+    without: Collection[str] = ()
 
 
 def analyse(source: Source, given: Given | None = None, reader: Reader | None = None) -> Outcome[checked.Program]:
     """What the file means, with all that it imports, and everything worth saying about it."""
     loaded = load(source, reader)
     assert loaded.value is not None  # loading always gives a file set, though perhaps an empty one
-    program = check(loaded.value, given)
-    return Outcome(program.value, in_order([*loaded.diagnostics, *program.diagnostics]))
+    checked_ = check(loaded.value, given)
+    said = in_order([*loaded.diagnostics, *checked_.diagnostics])
+    program = Outcome(checked_.value, said)
+    return hold(program) if program.value and program.value.is_limited else program
+
+
+def hold(program: Outcome[checked.Program]) -> Outcome[checked.Program]:
+    """The same program, its pipelines held against their budgets and contexts."""
+    if not program.ok or program.value is None:
+        return program
+    found: list[Diagnostic] = []
+    for name in program.value.main:
+        pipeline = program.value.pipelines[name]
+        found += prove(pipeline, lower(pipeline))
+    return Outcome(program.value, in_order([*program.diagnostics, *_errors_first(found)]))
+
+
+def _errors_first(found: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
+    """The errors, where there are any: advice is given only where nothing is wrong."""
+    errors = [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR]
+    return errors or found
 
 
 def compile(
-    source: Source, pipeline: str | None = None, given: Given | None = None, reader: Reader | None = None
+    source: Source,
+    pipeline: str | None = None,
+    given: Given | None = None,
+    reader: Reader | None = None,
+    options: Options | None = None,
 ) -> Outcome[Plan]:
     """The plan of the file's pipeline (of the one named, where there are several), and everything worth saying.
 
@@ -33,8 +70,19 @@ def compile(
     chosen = choose(program.value, pipeline, source)
     if chosen.value is None:
         return Outcome(None, (*said, *chosen.diagnostics))
-    plan = optimize(lower(chosen.value))
-    return Outcome(plan.model_copy(update={"bounds": bounds(plan)}), said)
+    made = plan_of(chosen.value, options)
+    return Outcome(made.value, in_order([*said, *made.diagnostics]))
+
+
+def plan_of(pipeline: checked.Pipeline, options: Options | None = None) -> Outcome[Plan]:
+    """The plan of a checked pipeline, made cheaper, with its bounds; and whether it holds."""
+    options = options or Options()
+    lowered = lower(pipeline)
+    said = tuple(_errors_first(list(prove(pipeline, lowered, options.prompt_tokens))))
+    plan = optimize(lowered.plan, options.without)
+    limits = bounds(plan, options.prompt_tokens, options.latency_s)
+    outcome = Outcome(plan.model_copy(update={"bounds": limits}), said)
+    return outcome if outcome.ok else Outcome(None, said)
 
 
 def choose(program: checked.Program, name: str | None, source: Source) -> Outcome[checked.Pipeline]:

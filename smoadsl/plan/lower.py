@@ -1,40 +1,55 @@
 """Lower, to turn a checked pipeline into a plan: objects become names, settings are merged, defaults filled in."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, assert_never, cast
 
 from smoadsl.adapters.base import Sampling
 from smoadsl.builtins.prompts import built_in
 from smoadsl.builtins.providers import untaken
-from smoadsl.calls.price import FREE
+from smoadsl.calls.prices import listed
 from smoadsl.calls.route import Provider, Route
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked
-from smoadsl.plan import plan
+from smoadsl.plan import plan as plans
 
 _SAMPLING = frozenset(field.name for field in fields(Sampling))
 
 
-def lower(pipeline: checked.Pipeline) -> plan.Plan:
+Place = tuple[str, str, str]  # a call's origin, model and template
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A plan, and where in the text each of its calls is asked for."""
+
+    plan: plans.Plan
+    spans: Mapping[Place, Span]
+
+    def span(self, call: plans.Call) -> Span:
+        return self.spans[call.origin, call.model, call.template]
+
+
+def lower(pipeline: checked.Pipeline) -> Lowered:
     """The plan of a pipeline as it is written, before anything is made cheaper."""
     lowering = _Lowering()
     body = lowering.pipeline(pipeline)
-    return plan.Plan(
+    made = plans.Plan(
         pipeline=body,
         recipes=tuple(lowering.recipes.values()),
         providers=lowering.providers,
         templates=lowering.templates,
     )
+    return Lowered(made, lowering.spans)
 
 
-def lower_recipes(recipes: Sequence[checked.Recipe]) -> plan.Making:
+def lower_recipes(recipes: Sequence[checked.Recipe]) -> plans.Making:
     """What is needed to make the lists of roles that no lock has as they are written."""
     lowering = _Lowering()
     for recipe in recipes:
         if not recipe.locked:
             lowering.recipe(recipe)
-    return plan.Making(
+    return plans.Making(
         recipes=tuple(lowering.recipes.values()), providers=lowering.providers, templates=lowering.templates
     )
 
@@ -42,8 +57,9 @@ def lower_recipes(recipes: Sequence[checked.Recipe]) -> plan.Making:
 class _Lowering:
     def __init__(self) -> None:
         self.providers: dict[str, Provider] = {}
-        self.recipes: dict[str, plan.Recipe] = {}
+        self.recipes: dict[str, plans.Recipe] = {}
         self.templates: dict[str, str] = {"built-in repair": built_in("repair")}
+        self.spans: dict[Place, Span] = {}
 
     def call(
         self,
@@ -53,36 +69,45 @@ class _Lowering:
         span: Span,
         overrides: Mapping[str, Any],
         **defaults: Any,
-    ) -> plan.Call:
+    ) -> plans.Call:
         """A call of the model: its settings, under the defaults of the place, under the block written there."""
-        name = template.name if template else f"{plan.BUILT_IN}{default}"
+        name = template.name if template else f"{plans.BUILT_IN}{default}"
         self.templates[name] = template.text if template else built_in(default)
         own = self.route(model, {**model.settings, **_taken(model, defaults), **overrides})
         others = tuple(self.route(one, {**one.settings, **_taken(one, defaults)}) for one in model.fallbacks)
-        return plan.Call(model=model.name, routes=(own, *others), template=name, origin=span.origin)
+        call = plans.Call(model=model.name, routes=(own, *others), template=name, origin=span.origin)
+        self.spans.setdefault((call.origin, call.model, name), span)
+        return call
 
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
         self.providers[model.provider.name] = model.provider
         sampling = Sampling(**{key: value for key, value in settings.items() if key in _SAMPLING})
-        free = model.provider.adapter == "local"
-        price = FREE if free else settings.get("price")
-        return Route(model.provider.name, model.id, sampling, settings.get("timeout"), settings.get("retries"), price)
+        known = listed(model.provider, model.id)
+        price, context = settings.get("price"), settings.get("context")
+        return Route(
+            model.provider.name,
+            model.id,
+            sampling,
+            settings.get("timeout"),
+            settings.get("retries"),
+            price or (known.price if known else None),
+            context or (known.context if known else None),
+        )
 
-    def pipeline(self, pipeline: checked.Pipeline) -> plan.Pipeline:
-        return plan.Pipeline(
+    def pipeline(self, pipeline: checked.Pipeline) -> plans.Pipeline:
+        return plans.Pipeline(
             name=pipeline.name,
             answer=pipeline.answer,
             layers=tuple(
-                self.layer(layer, following)
-                for layer, following in zip(pipeline.layers, (*pipeline.layers[1:], None), strict=False)
+                self.layer(layer, pipeline.layers[number:]) for number, layer in enumerate(pipeline.layers, 1)
             ),
             aggregate=self.aggregate(pipeline.aggregate),
             budget=pipeline.budget,
             origin=pipeline.span.origin,
         )
 
-    def layer(self, layer: checked.Layer, following: checked.Layer | None) -> plan.Layer:
-        return plan.Layer(
+    def layer(self, layer: checked.Layer, following: Sequence[checked.Layer]) -> plans.Layer:
+        return plans.Layer(
             name=layer.name,
             rounds=layer.rounds,
             when=self.condition(layer.when, layer.span) if layer.when else None,
@@ -94,9 +119,9 @@ class _Lowering:
             origin=layer.span.origin,
         )
 
-    def agent(self, agent: checked.Agent) -> plan.Agent:
-        view = plan.View(kind=agent.view.kind, distance=agent.view.distance, names=agent.view.names)
-        does: plan.Call | plan.Pipeline
+    def agent(self, agent: checked.Agent) -> plans.Agent:
+        view = plans.View(kind=agent.view.kind, distance=agent.view.distance, names=agent.view.names)
+        does: plans.Call | plans.Pipeline
         about = ""
         match agent.target:
             case checked.Model() as model:
@@ -109,13 +134,13 @@ class _Lowering:
         role = agent.role.text if agent.role else ""
         if agent.role and agent.role.recipe and not agent.role.recipe.locked:
             self.recipe(agent.role.recipe)
-        return plan.Agent(
+        return plans.Agent(
             name=agent.name, role=role, view=view, about=about or role, does=does, origin=agent.span.origin
         )
 
     def recipe(self, recipe: checked.Recipe) -> None:
         call = self.call(recipe.model, recipe.template, "roles", recipe.span, {})
-        self.recipes[recipe.name] = plan.Recipe(
+        self.recipes[recipe.name] = plans.Recipe(
             name=recipe.name,
             call=call,
             n=recipe.n,
@@ -125,31 +150,31 @@ class _Lowering:
             file=recipe.span.source.name,
         )
 
-    def activate(self, activate: checked.Activate) -> plan.Activate:
+    def activate(self, activate: checked.Activate) -> plans.Activate:
         router = None
         if activate.router:
             router = self.call(activate.router, activate.template, "router", activate.span, {}, temperature=0.0)
-        return plan.Activate(count=activate.count, router=router, seed=activate.seed, origin=activate.span.origin)
+        return plans.Activate(count=activate.count, router=router, seed=activate.seed, origin=activate.span.origin)
 
-    def quorum(self, quorum: checked.Quorum) -> plan.Quorum:
-        return plan.Quorum(count=quorum.count, after_s=quorum.after_s, origin=quorum.span.origin)
+    def quorum(self, quorum: checked.Quorum) -> plans.Quorum:
+        return plans.Quorum(count=quorum.count, after_s=quorum.after_s, origin=quorum.span.origin)
 
-    def judge(self, judge: checked.Judge, layer: checked.Layer, following: checked.Layer | None) -> plan.Judge:
-        read_after = following is not None and (
-            (following.when is not None and reads_scores(following.when))
+    def judge(self, judge: checked.Judge, layer: checked.Layer, following: Sequence[checked.Layer]) -> plans.Judge:
+        read_after = bool(following) and (
+            any(reads_scores(condition) for condition in _decided_by_this(following))
             or any(stop.whole_pipeline and reads_scores(stop.condition) for stop in layer.stops)
         )
         read_between = judge.feedback or any(reads_scores(stop.condition) for stop in layer.stops)
-        by: plan.ModelJudge | plan.FreeJudge
+        by: plans.ModelJudge | plans.FreeJudge
         match judge.by:
             case checked.ModelJudge(kind, model):
                 call = self.call(model, judge.template, kind, judge.span, judge.overrides, temperature=0.0)
-                by = plan.ModelJudge(kind=kind, call=call)
+                by = plans.ModelJudge(kind=kind, call=call)
             case checked.FreeJudge(kind, seed):
-                by = plan.FreeJudge(kind=kind, seed=seed)
+                by = plans.FreeJudge(kind=kind, seed=seed)
             case _:
                 assert_never(judge.by)
-        return plan.Judge(
+        return plans.Judge(
             by=by,
             keep=judge.keep,
             criteria=judge.criteria,
@@ -164,39 +189,47 @@ class _Lowering:
             origin=judge.span.origin,
         )
 
-    def stop(self, stop: checked.Stop) -> plan.Stop:
+    def stop(self, stop: checked.Stop) -> plans.Stop:
         condition = self.condition(stop.condition, stop.span)
-        return plan.Stop(whole_pipeline=stop.whole_pipeline, condition=condition, origin=stop.span.origin)
+        return plans.Stop(whole_pipeline=stop.whole_pipeline, condition=condition, origin=stop.span.origin)
 
-    def condition(self, condition: checked.Condition, span: Span) -> plan.Condition:
+    def condition(self, condition: checked.Condition, span: Span) -> plans.Condition:
         match condition:
             case checked.Or(parts):
-                return plan.Or(parts=tuple(self.condition(part, span) for part in parts))
+                return plans.Or(parts=tuple(self.condition(part, span) for part in parts))
             case checked.And(parts):
-                return plan.And(parts=tuple(self.condition(part, span) for part in parts))
+                return plans.And(parts=tuple(self.condition(part, span) for part in parts))
             case checked.Not(part):
-                return plan.Not(part=self.condition(part, span))
+                return plans.Not(part=self.condition(part, span))
             case checked.Compare(measure, operator, value):
-                return plan.Compare(measure=measure, operator=cast("Any", operator), value=value)
+                return plans.Compare(measure=measure, operator=cast("Any", operator), value=value)
             case checked.Moderator(model, template):
-                return plan.Moderator(call=self.call(model, template, "moderator", span, {}, temperature=0.0))
+                return plans.Moderator(call=self.call(model, template, "moderator", span, {}, temperature=0.0))
             case checked.Constant(value):
-                return plan.Constant(value=value)
+                return plans.Constant(value=value)
             case _:
                 assert_never(condition)
 
     def aggregate(
         self, end: checked.ModelAggregate | checked.FreeAggregate
-    ) -> plan.ModelAggregate | plan.FreeAggregate:
+    ) -> plans.ModelAggregate | plans.FreeAggregate:
         match end:
             case checked.ModelAggregate():
                 call = self.call(end.model, end.template, "aggregate", end.span, end.overrides)
                 output = dict(end.output) if end.output is not None else None
-                return plan.ModelAggregate(call=call, stream=end.stream, output=output, otherwise=end.otherwise)
+                return plans.ModelAggregate(call=call, stream=end.stream, output=output, otherwise=end.otherwise)
             case checked.FreeAggregate():
-                return plan.FreeAggregate(kind=end.kind, origin=end.span.origin)
+                return plans.FreeAggregate(kind=end.kind, origin=end.span.origin)
             case _:
                 assert_never(end)
+
+
+def _decided_by_this(following: Sequence[checked.Layer]) -> Iterator[checked.Condition]:
+    """The `when` of each layer that follows and may find no later round to speak of: those between were skipped."""
+    for layer in following:
+        if layer.when is None:
+            return
+        yield layer.when
 
 
 def reads_scores(condition: checked.Condition) -> bool:

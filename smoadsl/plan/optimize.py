@@ -1,14 +1,14 @@
 """Optimize, to make a plan cheaper without changing what its answers mean: small passes, each accountable."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from smoadsl.plan.plan import Agent, Call, Decision, Layer, ModelJudge, Pipeline, Plan, moderators
 
 Rewrite = Callable[[Layer, Mapping[str, str]], tuple[Layer, tuple[Decision, ...]]]
 
 
-def optimize(plan: Plan) -> Plan:
+def optimize(plan: Plan, without: Collection[str] = ()) -> Plan:
     """The plan after each pass has seen every layer, those of pipelines that are agents included."""
     decisions: list[Decision] = []
     pipeline = _pipeline(plan.pipeline, plan.templates, decisions)

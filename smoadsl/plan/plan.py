@@ -4,6 +4,7 @@ Everything is named by its declared name and carries its `origin` (`file:line`).
 a plan changes its meaning.
 """
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -196,19 +197,47 @@ Aggregate = Annotated[ModelAggregate | FreeAggregate, Field(discriminator="type"
 
 
 class Range(Frozen):
-    """`least`: all that can end early does; `full`: no faults; `worst`: every verdict must be asked for twice."""
+    """`least`: all that can end early does; `full`: nothing fails or ends early; `worst`: besides, every verdict must
+    be asked for twice, and every call is tried as often as it may be."""
 
     least: int
     full: int
     worst: int
 
 
-class Bounds(Frozen):
-    """What one prompt can take. The critical path is the longest chain of calls that wait for one another."""
+class Money(Frozen):
+    """A `Range` in dollars."""
 
+    least: Decimal
+    full: Decimal
+    worst: Decimal
+
+
+class Seconds(Frozen):
+    """A `Range` in seconds."""
+
+    least: float
+    full: float
+    worst: float
+
+
+class Bounds(Frozen):
+    """What one prompt of `prompt_tokens` tokens can take.
+
+    The critical path is the longest chain of calls that wait for one another; `seconds` is what it takes when each call
+    takes as long as was said, None where nothing was. `usd` is None where the routes of `unpriced` have no known price.
+    `binds` says which limits of the budget may end a run before its own worst case."""
+
+    prompt_tokens: int
     calls: Range
+    tokens: Range
+    input_tokens: Range
     output_tokens: Range
     critical_path: Range
+    usd: Money | None = None
+    unpriced: tuple[str, ...] = ()
+    seconds: Seconds | None = None
+    binds: tuple[str, ...] = ()
 
 
 class Decision(Frozen):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from smoadsl.calls.budget import Budget, Cost
-from smoadsl.plan.bounds import may_go_on
 from smoadsl.plan.plan import ModelAggregate, Pipeline
+from smoadsl.plan.reading import may_go_on
 from smoadsl.runtime.asker import cost_at_most
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.render import RenderError
@@ -30,13 +30,13 @@ class Aside:
 
     def begin(self, seen: Sequence[Response]) -> None:
         """Nothing has run yet."""
-        self._settled = [_sizes(seen), *(may_go_on(layer) for layer in self._layers)]
+        self._settled = [_sizes(seen), *(may_go_on(layer, (), {}) for layer in self._layers)]
         self._set()
 
     def begin_round(self, place: int, number: int, team: Sequence[str], before: Sequence[Response]) -> None:
         """Round `number` of the layer at `place` begins."""
         later = self._layers[place if number < self._layers[place].rounds else place + 1 :]
-        self._settled = [_sizes(before), *(may_go_on(layer) for layer in later)]
+        self._settled = [_sizes(before), *(may_go_on(layer, (), {}) for layer in later)]
         self._place, self._team, self._arrived = place, team, {}
         self._set()
 

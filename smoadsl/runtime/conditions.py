@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from smoadsl.plan.bounds import compare, question
 from smoadsl.plan.plan import And, Compare, Condition, Constant, Moderator, Not, Or, moderators
+from smoadsl.plan.truth import compare, question
 
 Known = Mapping[str, float | None]  # measures by name; None where a measure has no value in this round
-Question = tuple[str, str]  # as `bounds.question` has it
+Question = tuple[str, str]  # as `truth.question` has it
 Said = Mapping[Question, bool]
 
 

@@ -16,8 +16,8 @@ from smoadsl.show.safe import (
     taken,
     told,
 )
-from smoadsl.show.steps import rule
 from smoadsl.show.totals import totals_line
+from smoadsl.show.words import rule
 
 _STEP = 2  # the indentation of what happened in a round; what belongs to it stands further in
 _FEW_WORDS = 150  # characters that are left of a text in brief

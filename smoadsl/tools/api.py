@@ -15,6 +15,7 @@ from smoadsl.diagnostics.render.text import render
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.language.checked import Program
+from smoadsl.plan.compile import Options
 from smoadsl.plan.compile import analyse as analyse_source
 from smoadsl.plan.compile import compile as compile_source
 from smoadsl.plan.plan import Plan
@@ -32,14 +33,19 @@ class CompileError(Exception):
         self.diagnostics = outcome.diagnostics
 
 
-def compile(file: str | Path | Source, pipeline: str | None = None, given: Given | None = None) -> Outcome[Plan]:
+def compile(
+    file: str | Path | Source,
+    pipeline: str | None = None,
+    given: Given | None = None,
+    options: Options | None = None,
+) -> Outcome[Plan]:
     """The plan of a `.moa` file (a path, or a `Source` that holds its text), and all that is to be said about it."""
     if isinstance(file, Source):
-        return compile_source(file, pipeline, given)
+        return compile_source(file, pipeline, given, None, options)
     read = read_source(file)
     if read.value is None:
         return Outcome(None, read.diagnostics)
-    return compile_source(read.value, pipeline, given, DiskReader(root_of(file)))
+    return compile_source(read.value, pipeline, given, DiskReader(root_of(file)), options)
 
 
 def analyse(file: str | Path, given: Given | None = None) -> Outcome[Program]:

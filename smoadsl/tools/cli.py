@@ -1,11 +1,15 @@
 """Cli, to be the `smoadsl` command: a row for each command, its file imported only when it is called."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
 from smoadsl import __version__
+from smoadsl.diagnostics.render.text import printable
 
 COMMANDS = {
     "init": "write a first pipeline, for a provider that has a key here",
@@ -14,6 +18,7 @@ COMMANDS = {
     "explain": "what a code means, with a wrong and a right example",
     "fmt": "give files their one layout",
     "plan": "what a pipeline will do, and what it can cost",
+    "graph": "a pipeline as a picture: Mermaid, DOT or SVG",
     "test": "run the tests in files, without network or key",
     "lock": "make and pin the roles that a file generates",
     "report": "what happened in a run, from its trace",
@@ -21,7 +26,26 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def _printable_refusals() -> Iterator[None]:
+    """Refuse in words: a file's name, which is quoted, may have been chosen by a stranger."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise  # that is our own text, of many lines
+    except click.UsageError as refusal:
+        raise click.UsageError(printable(refusal.format_message()), refusal.ctx) from None
+
+
 class _Commands(click.Group):
+    def make_context(self, *given: Any, **options: Any) -> click.Context:
+        with _printable_refusals():
+            return super().make_context(*given, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _printable_refusals():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -1,22 +1,32 @@
-"""Expectations, to hold what a test expects against the facts of its run."""
+"""Expectations, to hold what a test expects against the facts of its run, and say what was there instead."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 import orjson
 
+from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes
+from smoadsl.language.expecting import FACTS
+
+_ORDER: Mapping[str, Callable[[Any, Any], Any]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a test expected and did not find: the expectation as written, and what was there instead."""
+    """What a test expected and did not find: the expectation as written, what was there instead, and its place."""
 
     expected: str
     actual: str
-    origin: str
+    span: Span
+
+    @property
+    def origin(self) -> str:
+        return self.span.origin
 
 
 def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Failure]:
@@ -24,14 +34,44 @@ def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Fai
     failures = []
     for expect in expects:
         if not _holds(expect.condition, facts):
-            mentioned = [name for name in facts if re.search(rf"(?<![\w.]){re.escape(name)}\b", expect.span.text)]
-            actual = ", ".join(f"{name} is {_shown(facts[name])}" for name in mentioned)
-            failures.append(Failure(expect.span.text, actual, expect.span.origin))
+            mentioned = dict.fromkeys(_facts_in(expect.condition))
+            actual = ", ".join(f"{name} is {_shown(name, facts[name])}" for name in mentioned)
+            failures.append(Failure(expect.span.text, actual, expect.span))
     return failures
 
 
-def _shown(value: Any) -> str:
-    return orjson.dumps(value).decode() if isinstance(value, str | list | bool | None) else f"{value:g}"
+def _facts_in(node: nodes.Condition) -> Iterator[str]:
+    """The facts that a condition speaks of, in the order in which they stand."""
+    match node:
+        case nodes.Or() | nodes.And():
+            for part in node.parts:
+                yield from _facts_in(part)
+        case nodes.Not():
+            yield from _facts_in(node.part)
+        case nodes.Comparison():
+            yield from _facts_in(node.left)
+            yield from _facts_in(node.right)
+        case nodes.Path():
+            yield ".".join(node.parts)
+        case _:
+            pass
+
+
+def _shown(name: str, value: Any) -> str:
+    """A fact as an author would write it."""
+    if value is None:
+        return "not known" if name == "plan.max_usd" else "not there"
+    match FACTS[name]:
+        case "duration":
+            return f"{value:.6g}s"
+        case "money":
+            return f"${Decimal(repr(float(value))).normalize():f}"
+        case "number":
+            return f"{value:,}".replace(",", "_")
+        case "list":
+            return f"[{', '.join(orjson.dumps(agent).decode() for agent in value)}]"
+        case _:
+            return orjson.dumps(value).decode()
 
 
 def _holds(node: nodes.Condition, facts: Mapping[str, Any]) -> bool:
@@ -44,6 +84,8 @@ def _holds(node: nodes.Condition, facts: Mapping[str, Any]) -> bool:
             return not _holds(node.part, facts)
         case nodes.Comparison():
             return _compared(_value(node.left, facts), node.operator, _value(node.right, facts))
+        case nodes.Path(parts=("answer" | "value" as name,)):
+            return facts[name] is not None  # whether there is one
         case _:
             return bool(_value(node, facts))
 
@@ -65,20 +107,32 @@ def _value(node: nodes.Operand, facts: Mapping[str, Any]) -> Any:
 
 
 def _compared(left: Any, operator: str, right: Any) -> bool:
-    """Numbers as numbers also where an answer is read as text; texts without regard to case."""
+    """Numbers as numbers also where a value is read as text; texts without regard to case. What is not there equals
+    nothing, and no comparison with it holds but `!=`."""
+    if left is None or right is None:
+        return operator == "!="
     if operator == "contains":
-        return left is not None and (right in left if isinstance(left, list) else str(right) in str(left))
+        return right in left
     if operator == "matches":
-        return left is not None and re.search(str(right), str(left)) is not None
-    if isinstance(right, int | float) and not isinstance(right, bool) and isinstance(left, str):
-        try:
-            left = float(left)
-        except ValueError:
+        return re.search(right, left) is not None
+    if _is_number(left) != _is_number(right):
+        left, right = _number(left), _number(right)
+        if left is None or right is None:
             return operator == "!="
     if isinstance(left, str) and isinstance(right, str):
         left, right = left.casefold().strip(), right.casefold().strip()
-    if operator in ("==", "!="):
-        return bool((left == right) == (operator == "=="))
-    if not isinstance(left, int | float) or not isinstance(right, int | float):
-        return False
-    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]
+    return bool(_ORDER[operator](left, right))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float | None:
+    """A number, itself or as the text of a value."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value if _is_number(value) else None

@@ -1,17 +1,20 @@
-"""Options, to read what several commands share: FILE:NAME, values set, models swapped; and the exit codes."""
+"""Options, to hold what several commands share: their options, what they say of files, and the exit codes."""
 
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import click
 
 from smoadsl.diagnostics.diagnostic import Diagnostic
-from smoadsl.diagnostics.render.text import render
+from smoadsl.diagnostics.render.report import Report
+from smoadsl.diagnostics.render.text import printable, render
 from smoadsl.language.check import Given
 
 F = TypeVar("F", bound=Callable[..., Any])
+Format = Literal["text", "json", "github", "sarif", "junit"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Exit(IntEnum):
@@ -30,6 +33,12 @@ def given_options(command: F) -> F:
     command = click.option("--model", "models", multiple=True, metavar="NAME=PROVIDER/ID",
                            help="Swap a model (`*` for all).")(command)  # fmt: skip
     return click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="Set a param.")(command)
+
+
+def format_option(command: F) -> F:
+    """`--format`: for people, or one of the documents that `tools/formats.py` writes."""
+    return click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True,
+                        help="Text for people, the others for machines, on standard output.")(command)  # fmt: skip
 
 
 def given(params: Sequence[str], models: Sequence[str], base_urls: Sequence[str]) -> Given:
@@ -52,9 +61,38 @@ def file_and_pipeline(argument: str) -> tuple[str, str | None]:
     return (file, name) if colon and file.endswith(".moa") and name.isidentifier() else (argument, None)
 
 
+def as_line(path: str) -> str:
+    """A path where a line begins: still a path, and nothing that a CI system takes for a command."""
+    shown = printable(path)
+    return f"./{shown}" if shown.lstrip().startswith("::") else shown
+
+
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     if diagnostics:
         sys.stderr.write(render(diagnostics, colour=sys.stderr.isatty()))
+
+
+def show_report(report: Report) -> None:
+    """What was said of a file, or why it could not be read."""
+    if report.unread:
+        click.echo(f"error: {printable(f'{report.file}: {report.unread}')}", err=True)
+    show_diagnostics(report.diagnostics)
+
+
+def counted(reports: Sequence[Report]) -> str:
+    """`3 files, 1 with errors, 1 not read`."""
+    bad = sum(bool(report.errors) for report in reports)
+    unread = sum(bool(report.unread) for report in reports)
+    parts = [f"{len(reports)} file{'s' * (len(reports) != 1)}"]
+    parts += [f"{bad} with errors"] * bool(bad) + [f"{unread} not read"] * bool(unread)
+    return ", ".join(parts)
+
+
+def files_exit(reports: Sequence[Report]) -> Exit:
+    """2 when a file that was named could not be read, else 1 when one has errors."""
+    if any(report.unread for report in reports):
+        return Exit.USAGE
+    return Exit.PROBLEMS if any(report.errors for report in reports) else Exit.DONE
 
 
 def problems_exit(diagnostics: Sequence[Diagnostic]) -> Exit:

@@ -1,5 +1,6 @@
 """Reader, to take files from the disk as sources: only plain files, and none from outside the project's root."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -14,8 +15,13 @@ _MOST_BYTES = 4 * MOST_CHARACTERS
 
 
 def read_source(path: str | Path) -> Outcome[Source]:
-    """The file as a source, a byte order mark taken off. Raises `OSError` when there is no such file to read."""
+    """The file as a source, a byte order mark taken off. Raises `OSError` when there is no such file to read.
+
+    A link that a repository holds is not followed out of it: whoever proposes a change to the repository would choose
+    what is read, and shown, of the machine that checks it.
+    """
     name = str(path)
+    _stay_in_repository(path)
     raw = _bytes(Path(path))
     if len(raw) > _MOST_BYTES:
         source = Source(name, "")
@@ -34,8 +40,17 @@ def _bytes(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is no plain file")
+            raise OSError(errno.EINVAL, "no plain file")
         return file.read(_MOST_BYTES + 1)
+
+
+def _stay_in_repository(path: str | Path) -> None:
+    given, real = Path(os.path.abspath(path)), os.path.realpath(path)
+    if str(given) == real:
+        return
+    repository = next((folder for folder in given.parents if (folder / ".git").exists()), None)
+    if repository is not None and not Path(real).is_relative_to(os.path.realpath(repository)):
+        raise OSError(errno.EPERM, "a link that leads out of its repository")
 
 
 def root_of(path: str | Path) -> Path:
@@ -65,7 +80,7 @@ class DiskReader:
         except IsADirectoryError:
             raise Refused("is a folder") from None
         except OSError as error:
-            raise Refused(f"can not be read: {error.strerror or 'it is no plain file'}") from None
+            raise Refused(f"can not be read: {error.strerror or error}") from None
         if read.value is None:
             raise Refused("can not be read: " + "; ".join(d.message for d in read.diagnostics))
         return Source(name, read.value.text)

@@ -48,9 +48,9 @@ class Stage:
     def unused(self) -> list[Failure]:
         """The replies that nobody took."""
         return [
-            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span.origin)
+            Failure(reply.span.text.splitlines()[0], "this reply was never used", reply.span)
             for reply in self._test.replies
-            if id(reply) not in self._used and not self.unexpected
+            if id(reply) not in self._used
         ]
 
     def hear(self, event: events.Event) -> None:
@@ -138,9 +138,9 @@ class Stage:
     def _text(self, call: events.CallStarted, request: Request, outcome: object) -> str:
         match outcome:
             case None:
-                self.unexpected.append(
-                    Failure(f"a reply for {call.agent}", "the test has none", self._test.span.origin)
-                )
+                who = "aggregate" if call.purpose == "aggregate" else call.agent.rpartition("/")[2]
+                missing = f'the test has none: add `reply {who} "…"`, or `reply * "…"` for all who have none'
+                self.unexpected.append(Failure(f"a reply for {call.agent}", missing, self._test.span))
                 raise Fault(FaultKind.LOCAL, f"the test has no reply for {call.agent}")
             case str():
                 return outcome

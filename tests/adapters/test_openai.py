@@ -143,11 +143,18 @@ def test_a_streamed_answer(case: Case) -> None:
     check(case, streamed=True)
 
 
+SAID: dict[str, Any] = {"prompt_tokens": 11, "completion_tokens": 7}
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(
     ("usage", "counted"),
     [
         ({"prompt_tokens": 11, "completion_tokens": 7}, Usage(11, 7)),
+        (SAID | {"prompt_tokens_details": {"cached_tokens": 8}}, Usage(11, 7, cached_tokens=8)),
+        (SAID | {"prompt_cache_hit_tokens": 11, "prompt_cache_miss_tokens": 0}, Usage(11, 7, cached_tokens=11)),
+        (SAID | {"prompt_tokens_details": {"cached_tokens": 12}}, Usage(11, 7)),
+        (SAID | {"prompt_tokens_details": None, "prompt_cache_hit_tokens": -1}, Usage(11, 7)),
         (None, Usage(4, 2, estimated=True)),
         ({}, Usage(4, 2, estimated=True)),
         ({"prompt_tokens": 0, "completion_tokens": 7}, Usage(4, 7, estimated=True)),

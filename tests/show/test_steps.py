@@ -1,9 +1,12 @@
 """Test steps, to hold the plan that people read to its look."""
 
+from decimal import Decimal
+
 import pytest
 
-from smoadsl.plan.plan import Plan
-from smoadsl.show.steps import plan_text, written
+from smoadsl.plan.plan import Bounds, Money, Plan, Range, Seconds
+from smoadsl.show.steps import plan_text
+from smoadsl.show.words import written
 from tests.show.runs import HOSTILE, MOA, RAW, SMOA, planned, with_hostile_names
 
 SHOWN = {
@@ -15,13 +18,6 @@ drafts  2       propose    ann, bob, cid
 
                 aggregate  ann            otherwise best
 
-bounds         least    full   worst
-calls              7       7       7
-output tokens      7  14,336  14,336
-critical path      3       3       3  calls that wait for one another
-
-least: all that can end early does. full: nothing fails and nothing ends early.
-worst: besides, every verdict must be asked for twice.
 """,
     SMOA: """\
 pipeline smoa
@@ -53,6 +49,45 @@ def test_a_plan_as_it_is_shown(pipeline: str) -> None:
     assert shown[: len(SHOWN[pipeline])] == SHOWN[pipeline]
 
 
+def test_figures_of_a_plan_as_they_are_shown() -> None:
+    def row(least: int, full: int, worst: int) -> Range:
+        return Range(least=least, full=full, worst=worst)
+
+    bounds = Bounds(
+        prompt_tokens=1_000,
+        calls=row(5, 11, 13),
+        tokens=row(5_005, 78_851, 500_829),
+        input_tokens=row(5_000, 56_323, 420_957),
+        output_tokens=row(5, 22_528, 79_872),
+        critical_path=row(2, 5, 7),
+        usd=Money(least=Decimal("0.0045"), full=Decimal("0.071"), worst=Decimal("0.5008")),
+        seconds=Seconds(least=6, full=15, worst=21),
+        binds=("the budget of usd ($0.2000) may end a run before its worst case ($0.5008)",),
+    )
+    shown = plan_text(planned(MOA).model_copy(update={"bounds": bounds}))
+    assert (
+        shown[shown.index("bounds") :]
+        == """\
+bounds           least     full    worst
+calls                5       11       13
+input tokens     5,000   56,323  420,957  for a prompt of 1,000 tokens
+output tokens        5   22,528   79,872
+money          $0.0045  $0.0710  $0.5008
+critical path        2        5        7  calls, one after another
+time             6.0 s   15.0 s   21.0 s  on that path, retries and queues aside
+
+least: all that can end early does. full: nothing fails and nothing ends early.
+worst: besides, every verdict must be asked for twice, and every call tried as
+often as it may be.
+The budget of usd ($0.2000) may end a run before its worst case ($0.5008).
+"""
+    )
+    unpriced = bounds.model_copy(update={"usd": None, "unpriced": ("groq/a", "groq/b")})
+    shown = plan_text(planned(MOA).model_copy(update={"bounds": unpriced}))
+    assert "money              ?" in shown
+    assert "Without a price: groq/a, groq/b." in shown
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_is_written_back_in_the_words_of_the_language(rule: str) -> None:
     [stop] = planned(SMOA.replace("agreement >= 0.9 or moderator(dan)", rule)).pipeline.layers[0].stops
@@ -62,7 +97,7 @@ def test_a_rule_is_written_back_in_the_words_of_the_language(rule: str) -> None:
 def test_roles_views_and_own_templates_are_named() -> None:
     shown = plan_text(
         planned("""
-template mine = "{{ responses | length }}"
+template mine = "{{ responses | length }} {{ criteria }}"
 roles two = ["You are a careful chemist. You weigh twice.", "Be brief"]
 pipeline p {
   answer choice("A", "B")

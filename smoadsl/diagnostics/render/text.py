@@ -1,5 +1,6 @@
 """Text, to show diagnostics to a person in a terminal, with the line they are about."""
 
+import re
 from collections.abc import Sequence
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
@@ -9,11 +10,28 @@ MOST_SHOWN = 100
 _WIDTH = 100  # longer source lines are cut around the marked place
 _COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.ADVICE: "\x1b[1;33m"}
 _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+# What a CI system takes for a command wherever it stands in a line of a log: `##[add-mask]` (GitHub Actions),
+# `##vso[task.complete]` (Azure Pipelines), `##teamcity[`. Its second `#` is what is written otherwise.
+LOG_COMMAND = re.compile(r"#(#)(?=\w*\[)")
+_LINE_COMMAND = re.compile(r"((?:^|[\r\n])\s*):(?=:)")  # and at a line's begin: `::add-mask::` (GitHub Actions)
 
 
 def printable(text: str) -> str:
-    """The text with every character that could move a cursor, change a colour or reverse reading order made visible."""
-    return "".join(c if c.isprintable() or c == " " else f"\\u{ord(c):04x}" for c in text.replace("\t", " "))
+    """The text on one line, with every character that could move a cursor, change a colour or reverse reading order,
+    and every command to the system that keeps a log, made visible and harmless."""
+    return LOG_COMMAND.sub(r"#\\u0023", "".join(map(_printable, text)))
+
+
+def harmless(text: str) -> str:
+    """Lines of text that are printable, or meant for a program, with every command to the system that keeps a log made
+    visible and harmless."""
+    return LOG_COMMAND.sub(r"#\\u0023", _LINE_COMMAND.sub(r"\1\\u003a:", text))
+
+
+def _printable(character: str) -> str:
+    if character == "\t":
+        return " "
+    return character if character.isprintable() else f"\\u{ord(character):04x}"
 
 
 def render(diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
@@ -61,10 +79,11 @@ def _excerpt(span: Span, paint: str, dim: str, reset: str) -> list[str]:
         cut = max(0, begin - _WIDTH // 3)
         text, begin = text[cut : cut + _WIDTH], begin - cut
         width = max(1, min(width, _WIDTH - begin))
+    shown = [*map(_printable, text)]
+    for command in LOG_COMMAND.finditer(text):
+        shown[command.start(1)] = "\\u0023"
     before, marked, after = (
-        printable(text[:begin]),
-        printable(text[begin : begin + width]),
-        printable(text[begin + width :]),
+        "".join(part) for part in (shown[:begin], shown[begin : begin + width], shown[begin + width :])
     )
     gutter = f"{line:5} | "
     marks = " " * len(before) + "^" * max(1, len(marked))

@@ -4,30 +4,36 @@ import sys
 
 import click
 
-from smoadsl.diagnostics.diagnostic import Outcome, in_order
-from smoadsl.language.check import check
-from smoadsl.language.load import load
-from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.diagnostics.render.report import Report
+from smoadsl.tools.checking import everything_about
+from smoadsl.tools.options import Format, counted, files_exit, format_option, show_report
 from smoadsl.tools.reader import DiskReader, read_source, root_of
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-def command(files: tuple[str, ...]) -> None:
+@format_option
+def command(files: tuple[str, ...], format_: Format) -> None:
     """Say everything that is wrong with FILES."""
-    bad = 0
-    for file in files:
-        try:
-            read = read_source(file)
-        except OSError as error:
-            raise click.UsageError(f"{file}: {error.strerror or error}") from None
-        said = read.diagnostics
-        if read.value is not None:
-            loaded = load(read.value, DiskReader(root_of(file)))
-            program = check(loaded.value) if loaded.value else Outcome(None)
-            said = in_order([*loaded.diagnostics, *program.diagnostics])
-        show_diagnostics(said)
-        bad += not Outcome(True, said).ok
-    count = f"{len(files)} file{'s' * (len(files) != 1)}"
-    click.echo(f"{count}: no problems" if not bad else f"{count}, {bad} with errors", err=True)
-    sys.exit(Exit.PROBLEMS if bad else Exit.DONE)
+    reports = []
+    for file in dict.fromkeys(files):
+        reports.append(_checked(file))
+        if format_ == "text":
+            show_report(reports[-1])
+    if format_ != "text":
+        from smoadsl.tools import formats
+
+        formats.write(formats.DOCUMENTS[format_](reports))
+    end = files_exit(reports)
+    click.echo(counted(reports) + ("" if end else ": no problems"), err=True)
+    sys.exit(end)
+
+
+def _checked(file: str) -> Report:
+    try:
+        read = read_source(file)
+    except OSError as error:
+        return Report(file, unread=error.strerror or str(error))
+    if read.value is None:
+        return Report(file, read.diagnostics)
+    return Report(file, everything_about(read.value, DiskReader(root_of(file))).diagnostics)

@@ -3,16 +3,15 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from shutil import get_terminal_size
 
 import click
 
-from smoadsl.diagnostics.explain import Page, as_list, as_markdown, as_text, read_page
+from smoadsl.diagnostics.explain import Page, as_list, as_markdown, as_text
 from smoadsl.diagnostics.suggest import closest
 from smoadsl.show.safe import encodable, one_line
 from smoadsl.tools.options import Exit
+from smoadsl.tools.pages import codes, page_of
 
 _MOST_WIDTH = 80
 _LOOK_ALIKE = str.maketrans("OIL", "011")
@@ -23,16 +22,16 @@ _MOST_SHOWN = 40  # characters of what was asked for
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
     """Say what CODE means: `MOA` and three digits, or the digits alone. Without CODE, list all there are."""
-    known = {entry.name.removesuffix(".md"): entry for entry in sorted(_pages(), key=lambda entry: entry.name)}
+    known = codes()
     if code is None:
-        _show(_listed(_read(entry) for entry in known.values()))
+        _show(_listed(map(page_of, known)))
         sys.exit(Exit.DONE)
     wanted = _as_code(code)
     if wanted not in known:
-        guess = _guess(wanted, list(known))
+        guess = _guess(wanted, known)
         help = f"did you mean `{guess}`?" if guess else "`smoadsl explain` lists them all"
         raise click.UsageError(f"no problem has the code `{one_line(code, _MOST_SHOWN)}`: {help}")
-    page = _read(known[wanted])
+    page = page_of(wanted)
     _show(_painted(page) if _paints() else as_text(page))
     sys.exit(Exit.DONE)
 
@@ -49,15 +48,6 @@ def _guess(wanted: str, known: Sequence[str]) -> str | None:
         return digits
     family = [code for code in known if code[:4] == digits[:4]]
     return closest(digits, family)
-
-
-def _pages() -> Iterator[Traversable]:
-    folder = files("smoadsl.diagnostics") / "pages"
-    return (entry for entry in folder.iterdir() if entry.name.endswith(".md"))
-
-
-def _read(entry: Traversable) -> Page:
-    return read_page(entry.read_text(encoding="utf-8"))
 
 
 def _paints() -> bool:

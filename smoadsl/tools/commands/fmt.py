@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -13,16 +14,18 @@ from pathlib import Path
 import click
 
 from smoadsl.diagnostics.diagnostic import Outcome
-from smoadsl.diagnostics.render.text import printable
+from smoadsl.diagnostics.render.report import Report
+from smoadsl.diagnostics.render.text import harmless, printable
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import problems
 from smoadsl.language.format import format
 from smoadsl.language.parse import MOST_CHARACTERS
-from smoadsl.tools.options import Exit, show_diagnostics
+from smoadsl.tools.options import Exit, as_line, show_diagnostics, show_report
 from smoadsl.tools.reader import read_source
 
 _STDIN = "-"
 _MOST_BYTES = 4 * MOST_CHARACTERS
+_MOST_NAMED = 10  # files in the command that would change them
 _COLOURS = {"-": "red", "+": "green", "@": "cyan"}
 
 
@@ -35,7 +38,8 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
 
     A file that can not be read whole is left as it is, and its errors are shown.
     """
-    bad = changed = 0
+    bad = unread = 0
+    changed: list[str] = []
     for file in files:
         try:
             source, formatted, marked = _formatted(file)
@@ -44,21 +48,25 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
                 bad += 1
                 continue
             changes = marked or formatted.value != source.text
-            changed += changes
             if diff:
                 _show_diff(source, formatted.value)
             elif check:
-                click.echo(source.name) if changes else None
+                if changes:
+                    click.echo(as_line(source.name))
             elif file == _STDIN:
                 _write(formatted.value)
             elif changes:
                 _replace(file, formatted.value)
-                click.echo(f"formatted {file}", err=True)
+                click.echo(f"formatted {printable(file)}", err=True)
+            changed += [file] * changes
         except OSError as error:
-            raise click.UsageError(f"{file}: {error.strerror or error}") from None
+            show_report(Report(file, unread=error.strerror or str(error)))
+            unread += 1
     if files != (_STDIN,):
-        click.echo(_summary(len(files), changed, bad, written=not (check or diff)), err=True)
-    sys.exit(Exit.PROBLEMS if bad or (check and changed) else Exit.DONE)
+        click.echo(_summary(len(files), len(changed), bad, unread, written=not (check or diff)), err=True)
+    if changed and (check or diff):
+        click.echo(_how_to_mend([file for file in changed if file != _STDIN]), err=True, nl=False)
+    sys.exit(Exit.USAGE if unread else Exit.PROBLEMS if bad or (check and changed) else Exit.DONE)
 
 
 def _formatted(file: str) -> tuple[Source | None, Outcome[str], bool]:
@@ -111,8 +119,10 @@ def _replace(file: str, text: str) -> None:
 
 
 def _show_diff(source: Source, text: str) -> None:
-    for line in unified_diff(_lines(source.text), _lines(text), source.name, source.name):
+    name = printable(source.name)
+    for line in unified_diff(_lines(source.text), _lines(text), name, name):
         shown = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        shown = harmless(shown)
         if sys.stdout.isatty():
             shown = "\n".join(printable(one) for one in shown.split("\n"))  # what is shown must not steer a terminal
             shown = click.style(shown, fg=_COLOURS.get(line[0]))
@@ -123,8 +133,16 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _summary(files: int, changed: int, bad: int, *, written: bool) -> str:
+def _summary(files: int, changed: int, bad: int, unread: int, *, written: bool) -> str:
     parts = [f"{files} file{'s' * (files != 1)}"]
     parts += [f"{changed} {'changed' if written else 'would change'}"] * bool(changed)
     parts += [f"{bad} with errors"] * bool(bad)
+    parts += [f"{unread} not read"] * bool(unread)
     return ", ".join(parts) if len(parts) > 1 else f"{parts[0]}: nothing to change"
+
+
+def _how_to_mend(files: list[str]) -> str:
+    """A line with the command that makes the changes; nothing for standard input."""
+    named = [shlex.quote(as_line(file)) for file in files]
+    what = " ".join(named) if len(named) <= _MOST_NAMED else "FILES"
+    return f"to change {'it' if len(files) == 1 else 'them'}: smoadsl fmt {what}\n" if files else ""

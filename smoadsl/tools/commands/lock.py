@@ -10,7 +10,7 @@ from smoadsl.plan.lower import lower_recipes
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.tools import api
 from smoadsl.tools.locking import lock_roles
-from smoadsl.tools.options import Exit, given, given_options, problems_exit, show_diagnostics
+from smoadsl.tools.options import Exit, as_line, given, given_options, problems_exit, show_diagnostics
 
 
 @click.command()
@@ -38,10 +38,10 @@ def command(
     making = lower_recipes(program.value.recipes)
     names = ", ".join(recipe.name for recipe in making.recipes)
     if not making.recipes:
-        click.echo(f"{file}: every list of roles is locked", err=True)
+        click.echo(f"{as_line(file)}: every list of roles is locked", err=True)
         sys.exit(Exit.DONE)
     if only_check:
-        click.echo(f"{file}: not locked as written: {names}", err=True)
+        click.echo(f"{as_line(file)}: not locked as written: {names}", err=True)
         sys.exit(Exit.PROBLEMS)
     click.echo(f"making {names}", err=True)
     try:

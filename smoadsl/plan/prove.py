@@ -1,0 +1,80 @@
+"""Prove, to hold a plan against what its author promised or can not change: budgets, and what a model can read."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from smoadsl.adapters.base import Usage
+from smoadsl.calls.budget import Cost
+from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
+from smoadsl.diagnostics.source import Span
+from smoadsl.language import checked, pipeline_problems, problems
+from smoadsl.plan.bounds import PROMPT_TOKENS, Walk
+from smoadsl.plan.lower import Lowered
+from smoadsl.plan.plan import Call, ModelAggregate, Pipeline, active, routes_of
+
+
+def prove(written: checked.Pipeline, lowered: Lowered, prompt_tokens: int = PROMPT_TOKENS) -> Iterator[Diagnostic]:
+    """What can not hold, or might not, for a prompt of so many tokens."""
+    yield from _budget(written, lowered.plan.pipeline)
+    if all(route.context is None for route in routes_of(lowered.plan)):
+        return
+    walk = Walk(lowered.plan, "full", prompt_tokens, {})
+    walk.cost()
+    told: set[tuple[str, str]] = set()
+    for call, size in walk.longest.values():
+        for diagnostic in _fit(call, size, lowered.span(call), prompt_tokens):
+            once = (call.model, "" if diagnostic.severity is Severity.ERROR else call.origin)
+            if once not in told:
+                told.add(once)
+                yield diagnostic
+
+
+def _fit(call: Call, size: int, span: Span, prompt_tokens: int) -> Iterator[Diagnostic]:
+    """Whether what a call can read, and what it may write, is more than its model can hold at once."""
+    for route in call.routes:
+        if route.context is None:
+            continue
+        write = route.sampling.max_tokens
+        if write >= route.context:
+            yield problems.never_fits(span, call.model, write, route.context)
+        elif size + write > route.context:
+            yield problems.may_not_fit(span, call.model, prompt_tokens, size, write, route.context)
+
+
+def _budget(written: checked.Pipeline, pipeline: Pipeline) -> Iterator[Diagnostic]:
+    """A budget holds the smallest run when it has room for the first round's answers and the aggregate's at once: the
+    aggregate's share is set aside before the others are asked, and all of a round are asked together."""
+    limits, needs = pipeline.budget, _first_calls(pipeline) + _last_call(pipeline)
+    pairs: list[tuple[str, float | Decimal | None, float | Decimal, str]] = [
+        ("calls", limits.calls, needs.calls, "{:,} calls"),
+        ("tokens", limits.tokens, needs.tokens, "{:,} tokens"),
+        ("usd", limits.usd, needs.usd, "${:f}"),
+    ]
+    for name, limit, needed, form in pairs:
+        if limit is not None and needed > limit:
+            at = written.budget_spans[name]
+            yield pipeline_problems.budget_too_small(at, form.format(limit), form.format(needed))
+
+
+def _first_calls(pipeline: Pipeline) -> Cost:
+    """The least that the first round reserves: the cheapest of its agents that have to answer."""
+    if not pipeline.layers:
+        return Cost()
+    layer = pipeline.layers[0]
+    each = [_reserved(a.does) if isinstance(a.does, Call) else _first_calls(a.does) for a in layer.agents]
+    count = min(layer.quorum.count, active(layer)) if layer.quorum else active(layer)
+    return Cost(
+        sum(sorted(cost.calls for cost in each)[:count]),
+        sum(sorted(cost.tokens for cost in each)[:count]),
+        sum(sorted(cost.usd for cost in each)[:count], Decimal(0)),
+    )
+
+
+def _last_call(pipeline: Pipeline) -> Cost:
+    return _reserved(pipeline.aggregate.call) if isinstance(pipeline.aggregate, ModelAggregate) else Cost()
+
+
+def _reserved(call: Call) -> Cost:
+    """What is reserved for a call at least: all that it may answer, to an empty prompt."""
+    prices = [route.price.of(Usage(0, route.sampling.max_tokens)) for route in call.routes if route.price]
+    return Cost(1, call.max_tokens, max(prices, default=Decimal(0)))
