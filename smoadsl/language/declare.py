@@ -1,7 +1,7 @@
 """Declare, to turn what is declared outside pipelines into what it means: providers, models, roles and templates."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,11 +19,13 @@ from smoadsl.language.resolve import Names
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line puts in the place of what is written: models, and where providers are reached."""
+    """What the command line puts in the place of what is written: models, and where providers are reached. `adapters`
+    names those of other packages, and is asked only where a name is none of ours."""
 
     models: Mapping[str, nodes.Text] = field(default_factory=dict)
     base_urls: Mapping[str, nodes.Text] = field(default_factory=dict)
     roles_may_change: bool = False
+    adapters: Callable[[], Sequence[str]] = tuple
 
 
 class Declarations:
@@ -67,8 +69,8 @@ class Declarations:
         if not isinstance(adapter, nodes.Ref):
             rules.wrong_type(self.names, node.value, "the name of an adapter")
             return None
-        if adapter.name not in ADAPTERS:
-            self.names.said.append(problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS))
+        if adapter.name not in ADAPTERS and adapter.name not in (others := self._overrides.adapters()):
+            self.names.said.append(problems.unknown_adapter(adapter.span, adapter.name, [*ADAPTERS, *others]))
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
@@ -78,7 +80,7 @@ class Declarations:
             why = "its models run inside this process"
             self.names.said += [problems.without_effect(key.span, key.text, "this provider", why) for key in idle]
             return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
-        if "base_url" not in written and not self.names.lost(node, "base_url"):
+        if "base_url" not in written and adapter.name in ADAPTERS and not self.names.lost(node, "base_url"):
             self.names.said.append(problems.no_base_url(node.name.span, node.name.text))
         elif base_url and not self._good_url(
             base_url, written["base_url"], "api_key" in read, read.get("local", False)
