@@ -15,6 +15,7 @@ from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
+from smoadsl.language.taken import say_untaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,9 @@ class Declarations:
         written = own.value if isinstance(own, nodes.Text) else value.value
         if provider is None:
             return None
-        return checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
+        model = checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
+        say_untaken(self.names, model, node.settings, read)
+        return model
 
     def _fallbacks(self, node: nodes.Model, refs: Sequence[nodes.Ref]) -> tuple[checked.Model, ...]:
         """The models to be asked in a model's place, in order, those of its fallbacks behind them, each once."""

@@ -73,15 +73,15 @@ class _Lowering:
         """A call of the model: its settings, under the defaults of the place, under the block written there."""
         name = template.name if template else f"{plans.BUILT_IN}{default}"
         self.templates[name] = template.text if template else built_in(default)
-        own = self.route(model, {**model.settings, **_taken(model, defaults), **overrides})
-        others = tuple(self.route(one, {**one.settings, **_taken(one, defaults)}) for one in model.fallbacks)
+        own = self.route(model, {**model.settings, **defaults, **overrides})
+        others = tuple(self.route(other, {**other.settings, **defaults}) for other in model.fallbacks)
         call = plans.Call(model=model.name, routes=(own, *others), template=name, origin=span.origin)
         self.spans.setdefault((call.origin, call.model, name), span)
         return call
 
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
         self.providers[model.provider.name] = model.provider
-        sampling = Sampling(**{key: value for key, value in settings.items() if key in _SAMPLING})
+        sampling = _sampling(model, settings)
         known = listed(model.provider, model.id)
         price, context = settings.get("price"), settings.get("context")
         return Route(
@@ -246,7 +246,10 @@ def reads_scores(condition: checked.Condition) -> bool:
             assert_never(condition)
 
 
-def _taken(model: checked.Model, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a place but those that the model's provider would refuse: nobody asked for them."""
-    refused = untaken(model.provider.adapter, model.provider.base_url, model.id, defaults)
-    return {name: value for name, value in defaults.items() if name not in refused}
+def _sampling(model: checked.Model, settings: Mapping[str, Any]) -> Sampling:
+    """How responses are drawn, without what the provider would refuse. What was written for this very model and would
+    be refused has been told; what is left here are our defaults, and what was written for a model that it stands for.
+    """
+    given = {name: value for name, value in settings.items() if name in _SAMPLING}
+    refused = untaken(model.provider.adapter, model.provider.base_url, model.id, given)
+    return Sampling(**{name: value for name, value in given.items() if name not in refused})
