@@ -2,7 +2,8 @@
 
 What stands in an HTML comment right above a block says what is to come of it: `error: MOA301 MOA302` (exactly these),
 `advice: MOA901`, `test` (it has tests, and they pass), `with: NAME` (one of the preludes below), `file: NAME` (other
-blocks may name it), `lists: NAME` (the words in code of what follows are all of that list), `limits`.
+blocks may name it), `adapter: NAME` (another package brings it), `lists: NAME` (the words in code of what follows are
+all of that list), `limits`.
 """
 
 import json
@@ -147,7 +148,8 @@ def test_an_example_is_what_it_says(block: Block, folder: Callable[[Path], None]
     Path("example.moa").write_text(block.whole, encoding="utf-8")
     source = read_source("example.moa").value
     assert source is not None
-    program = analyse(source, Given(), DiskReader(Path()))
+    given = Given(adapters=lambda: block.words("adapter"))
+    program = analyse(source, given, DiskReader(Path()))
     shown = "\n".join(f"{d.code} {d.span.origin} {d.message}" for d in program.diagnostics)
     errors = [d.code for d in program.diagnostics if d.severity is Severity.ERROR]
     advice = [d.code for d in program.diagnostics if d.severity is Severity.ADVICE]
@@ -158,7 +160,7 @@ def test_an_example_is_what_it_says(block: Block, folder: Callable[[Path], None]
         assert format(source).value in (source.text, None if errors else source.text)
     if errors or program.value is None:
         return
-    assert all(compile(source, name, reader=DiskReader(Path())).value for name in program.value.main)
+    assert all(compile(source, name, given, DiskReader(Path())).value for name in program.value.main)
     assert bool(program.value.tests) == ("test" in block.marks), "blocks with tests, and no others, are marked `test`"
     for test in program.value.tests:
         assert rehearse(test).failures == (), test.title

@@ -3,7 +3,10 @@
 import pytest
 
 from smoadsl.adapters.base import Fault, FaultKind, Request
+from smoadsl.diagnostics.source import Source
+from smoadsl.language.check import Given
 from smoadsl.runtime.events import CallStarted, Judged
+from smoadsl.tools import api
 from tests.scripts import made, pipeline, plainly, planned, run
 
 
@@ -78,3 +81,23 @@ def test_chance_is_drawn_from_the_seed_the_prompt_and_the_place(drawn: str) -> N
     assert len({choices(f"prompt {number}", 0) for number in range(12)}) > 1
     if "activate" not in drawn:
         assert len(set(choices("hi", 0))) > 1, "each round draws anew"
+
+
+def test_what_a_provider_would_refuse_is_not_sent_where_nobody_wrote_it_for_that_model() -> None:
+    thinking = 'model o = "openai/o3"\nmodel k = "groq/model-k" { fallback = o, retries = 0 }'
+    made_ = made("layer one {\n propose o, b\n judge o keep 1\n}", "aggregate a", thinking)
+    assert made_.of("judge").request.sampling.temperature is None
+
+    def script(call: CallStarted, request: Request) -> Fault | str:
+        if request.model == "model-k":
+            return Fault(FaultKind.STATUS, "down", status=500)
+        return plainly(call, request)
+
+    fallen = run(planned(pipeline("layer one {\n propose a, b\n judge k keep 1\n}", more=thinking)), script)
+    judged = [asked.request for asked in fallen.asked if asked.call.purpose == "judge"]
+    assert [(one.model, one.sampling.temperature) for one in judged] == [("model-k", 0.0), ("o3", None)]
+    written = pipeline("layer one { propose o { temperature = 0.4, seed = 3 } }", more='model o = "groq/o"')
+    plan = api.compile(Source("t.moa", written), given=Given(models={"o": "openai/o3"})).value
+    assert plan
+    sampling = run(plan, plainly).of("o").request.sampling
+    assert (sampling.temperature, sampling.seed is None) == (None, False)

@@ -34,12 +34,20 @@ def open_adapter(kind: str, connection: Connection) -> Adapter:
     return _third_party(kind, connection)
 
 
-def _third_party(kind: str, connection: Connection) -> Adapter:
+def installed_adapters() -> tuple[str, ...]:
+    """The names of the adapters that other packages bring. Nothing of theirs is loaded for it."""
     from importlib.metadata import entry_points  # half as dear to import as all of ours
+
+    return tuple(sorted({point.name for point in entry_points(group=_GROUP)}))
+
+
+def _third_party(kind: str, connection: Connection) -> Adapter:
+    from importlib.metadata import entry_points
 
     found = tuple(entry_points(group=_GROUP, name=kind))
     if not found:
-        raise Fault(FaultKind.LOCAL, f"no adapter is called '{kind}': there are {', '.join(ADAPTERS)}")
+        known = ", ".join((*ADAPTERS, *installed_adapters()))
+        raise Fault(FaultKind.LOCAL, f"no adapter is called '{kind}': there are {known}")
     if len(found) > 1:
         owners = ", ".join(sorted(point.dist.name if point.dist else "unknown" for point in found))
         raise Fault(FaultKind.LOCAL, f"several packages bring an adapter called '{kind}': {owners}")

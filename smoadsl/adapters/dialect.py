@@ -14,7 +14,7 @@ _NONE: frozenset[Setting] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:
-    """Settings that some models of an endpoint refuse: those whose id the pattern fits from its start.
+    """Settings that some models of an endpoint refuse: those whose id the pattern fits, from its start.
 
     `unless_none`: they take them after all where `reasoning` is `none`.
     """
@@ -29,13 +29,14 @@ class Dialect:
     """What one endpoint does otherwise than its protocol has it. The default is the protocol itself.
 
     `n`: it takes `n`, several answers to one request. `schema`: how it is held to a JSON schema, by the schema itself,
-    by a promise of JSON, or by words alone. `most_tokens`: what it calls the bound of an answer's tokens. `seed`: what
-    it calls the seed. `stream_usage`: it takes the option that has a stream end with the tokens it took. `refuses`:
-    settings that it answers with an error or passes over in silence, whatever the model; `models`: what some models do.
+    by the part of it that OpenAI's strict mode takes, by a promise of JSON, or by words alone. `most_tokens`: what it
+    calls the bound of an answer's tokens. `seed`: what it calls the seed. `stream_usage`: it takes the option that has
+    a stream end with the tokens it took. `refuses`: settings that it answers with an error or passes over in silence,
+    whatever the model; `models`: those that some models do, the first rule that fits a model's id.
     """
 
     n: bool = False
-    schema: Literal["json_schema", "json_object", "words"] = "json_schema"
+    schema: Literal["json_schema", "strict", "json_object", "words"] = "json_schema"
     most_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     seed: Literal["seed", "random_seed"] = "seed"
     stream_usage: bool = True
@@ -58,12 +59,13 @@ def refused(
 ) -> dict[str, str]:
     """Of the settings that are given, those that would not be taken, each with the reason as the end of a sentence."""
     reasons: dict[str, str] = {}
+    rule = next((rule for rule in dialect.models if re.match(rule.pattern, model)), None)
     for setting in settings:
         if setting in LACKS.get(adapter, _NONE):
             reasons[setting] = f"the {adapter} protocol has no {setting}"
         elif setting in dialect.refuses:
             reasons[setting] = f"this provider takes no {setting}"
-        elif rule := next((r for r in dialect.models if setting in r.refuses and re.match(r.pattern, model)), None):
+        elif rule is not None and setting in rule.refuses:
             if not rule.unless_none:
                 reasons[setting] = f"{model} takes no {setting}"
             elif reasoning != "none":

@@ -15,7 +15,7 @@ def check_fits(adapter: str, connection: Connection, request: Request) -> None:
     dialect, name = connection.dialect, connection.provider
     given = given_settings(request.sampling)
     for reason in refused(adapter, dialect, request.model, given, request.sampling.reasoning).values():
-        raise Fault(FaultKind.LOCAL, f"{name} can not be asked like this: {reason}")
+        raise Fault(FaultKind.LOCAL, f"{name} can not be asked like this: {reason}; leave it out")
     if request.n > 1 and not dialect.n:
         raise Fault(FaultKind.LOCAL, f"{name} can not be asked like this: it gives one answer to a request")
 

@@ -203,8 +203,10 @@ class Gathering:
 
     def _draft(self, index: int) -> Draft | None:
         """The answer of that number, while it can take more. Others were not asked for, and are passed over."""
-        draft = self._drafts[index] if 0 <= index < len(self._drafts) else None
-        return draft if draft is not None and (not draft.ended or self._wire.may_go_on) else None
+        if self._whole or not 0 <= index < len(self._drafts):
+            return None
+        draft = self._drafts[index]
+        return None if draft.ended and not self._wire.may_go_on else draft
 
     def _lose(self, event: Event) -> None:
         if self.settled or not event.ended:

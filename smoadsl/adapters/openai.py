@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import orjson
 
 from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Request
 from smoadsl.adapters.dialect import Dialect
-from smoadsl.adapters.fitting import check_fits
+from smoadsl.adapters.fitting import check_fits, merged
 from smoadsl.adapters.http import Client
+from smoadsl.adapters.narrow import names_all_it_requires, narrowed, plain_values
 from smoadsl.adapters.openai_answer import CHAT
 from smoadsl.adapters.reading import read_reply
 
 PATH = "/chat/completions"
+
+# What strict mode takes: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+_STRICT_KEEPS = frozenset(
+    "$defs $ref type title description enum const items properties required additionalProperties anyOf pattern format"
+    " multipleOf minimum maximum exclusiveMinimum exclusiveMaximum minItems maxItems".split()
+)  # fmt: skip
 
 
 class OpenAI:
@@ -51,12 +58,14 @@ def request_body(request: Request, stream: bool, dialect: Dialect) -> dict[str, 
         "n": request.n if request.n > 1 else None,
         "response_format": None if request.schema is None else _response_format(request.schema, dialect),
     }
-    return {
+    body = {
         "model": request.model,
         "messages": [{"role": message.role, "content": message.content} for message in _messages(request, dialect)],
         dialect.most_tokens: sampling.max_tokens,
         **{name: value for name, value in optional.items() if value is not None},
-        **sampling.extra,
+    }
+    return {
+        **merged(body, sampling.extra),
         # Last even after `extra`: how the answer comes is what this adapter goes by when it reads it.
         "stream": stream,
         **({"stream_options": {"include_usage": True}} if stream and dialect.stream_usage else {}),
@@ -65,7 +74,7 @@ def request_body(request: Request, stream: bool, dialect: Dialect) -> dict[str, 
 
 def _messages(request: Request, dialect: Dialect) -> tuple[Message, ...]:
     """The messages, and the schema in words where the endpoint is not held to it otherwise."""
-    if request.schema is None or dialect.schema == "json_schema":
+    if request.schema is None or dialect.schema in ("json_schema", "strict"):
         return request.messages
     schema = orjson.dumps(request.schema).decode()
     told = f"Answer with JSON alone, without any words around it. It must fit this JSON schema:\n{schema}"
@@ -73,8 +82,21 @@ def _messages(request: Request, dialect: Dialect) -> tuple[Message, ...]:
 
 
 def _response_format(schema: Mapping[str, JSON], dialect: Dialect) -> JSON:
-    if dialect.schema == "words":
-        return None
-    if dialect.schema == "json_object":
-        return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
+    match dialect.schema:
+        case "words":
+            return None
+        case "json_object":
+            return {"type": "json_object"}
+        case "json_schema":
+            return _named(schema, strict=True)
+        case "strict":
+            return _named(narrowed(schema, _keeps, closed=True), strict=names_all_it_requires(schema))
+    assert_never(dialect.schema)
+
+
+def _named(schema: Mapping[str, JSON], strict: bool) -> JSON:
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": strict}}
+
+
+def _keeps(keyword: str, value: JSON) -> bool:
+    return keyword in _STRICT_KEEPS and (keyword != "enum" or plain_values(value))

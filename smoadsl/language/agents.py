@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.declare import Declarations
+from smoadsl.language.taken import say_untaken
 
 _TARGETS: tuple[type[nodes.Model] | type[nodes.Pipeline], ...] = (nodes.Model, nodes.Pipeline)
 _ROLES: tuple[type[nodes.Role] | type[nodes.Roles], ...] = (nodes.Role, nodes.Roles)
@@ -72,6 +73,8 @@ class _Agents:
             for (name, own, target, span), role in zip(line, roles, strict=True):
                 if target is None:
                     continue
+                if isinstance(target, checked.Model):
+                    say_untaken(self.names, target, propose.settings, read)
                 agent = checked.Agent(name, target, role, view, template, settings.of_the_call(read), span)
                 drafts.append((name, own, agent))
         if len(self.names.said) > said_before or len(drafts) != self.count:

@@ -1,8 +1,9 @@
 """Check, to turn the nodes of a file set into a program that means something, and say all that stands in the way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from smoadsl.adapters import installed_adapters
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
@@ -21,6 +22,7 @@ class Given:
     """What a caller gives beside the files: values of params, models and base URLs that stand in for written ones.
 
     `roles_may_change`: a lock that is stale is not refused; whoever runs the program makes its roles anew.
+    `adapters` names the adapters of other packages: asked only for a name that is none of ours, and none is loaded.
 
     All texts: `params` as `--set NAME=VALUE` takes them, `models` as "provider/id" (`*` for every model).
     """
@@ -29,6 +31,7 @@ class Given:
     models: Mapping[str, str] = field(default_factory=dict)
     base_urls: Mapping[str, str] = field(default_factory=dict)
     roles_may_change: bool = False
+    adapters: Callable[[], Sequence[str]] = installed_adapters
 
 
 def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program]:
@@ -100,7 +103,7 @@ def _overrides(names: Names, given: Given) -> Overrides:
     for name, text in base_urls.items():
         if name not in providers and not names.unread(name):
             names.said.append(provider_problems.unknown_provider(text.span, name, sorted(providers)))
-    return Overrides(models, base_urls, given.roles_may_change)
+    return Overrides(models, base_urls, given.roles_may_change, given.adapters)
 
 
 def _text(option: str, value: str) -> nodes.Text:

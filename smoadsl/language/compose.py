@@ -15,6 +15,7 @@ from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
 from smoadsl.language.judging import read_judge
+from smoadsl.language.taken import say_untaken
 
 S = TypeVar("S", bound=nodes.Node)
 _PIPELINE_ORDER: Mapping[type[nodes.Node], str] = {
@@ -295,6 +296,7 @@ class Composer:
             self.names.said.append(problems.without_effect(written["otherwise"], "otherwise", "this aggregate", why))
         if model is None:
             return None
+        say_untaken(self.names, model, node.settings, read)
         return checked.ModelAggregate(
             model,
             template,

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,17 +16,20 @@ from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
+from smoadsl.language.taken import say_untaken
 
 MOST_GENERATED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line puts in the place of what is written: models, and where providers are reached."""
+    """What the command line puts in the place of what is written: models, and where providers are reached. `adapters`
+    names those of other packages, and is asked only where a name is none of ours."""
 
     models: Mapping[str, nodes.Text] = field(default_factory=dict)
     base_urls: Mapping[str, nodes.Text] = field(default_factory=dict)
     roles_may_change: bool = False
+    adapters: Callable[[], Sequence[str]] = tuple
 
 
 class Declarations:
@@ -71,12 +74,12 @@ class Declarations:
         if not isinstance(adapter, nodes.Ref):
             rules.wrong_type(self.names, node.value, "the name of an adapter")
             return None
-        if adapter.name not in ADAPTERS:
+        if adapter.name not in ADAPTERS and adapter.name not in (others := self._overrides.adapters()):
             row = WELL_KNOWN.get(adapter.name)
             self.names.said.append(
                 provider_problems.provider_as_adapter(adapter.span, adapter.name, row.adapter, row.base_url)
                 if row
-                else provider_problems.unknown_adapter(adapter.span, adapter.name, ADAPTERS)
+                else provider_problems.unknown_adapter(adapter.span, adapter.name, [*ADAPTERS, *others])
             )
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
@@ -88,7 +91,7 @@ class Declarations:
             self.names.said += [problems.without_effect(key.span, key.text, "this provider", why) for key in idle]
             return None if idle else self._paced(Provider(node.name.text, adapter.name), read)
         meant = {problems.meant_setting(key, settings.PROVIDER) for key in written.keys() - settings.PROVIDER.keys()}
-        if not {"base_url"} & {*written, *meant} and not self.names.lost(node, "base_url"):
+        if adapter.name in ADAPTERS and not {"base_url"} & {*written, *meant} and not self.names.lost(node, "base_url"):
             self.names.said.append(provider_problems.no_base_url(node.name.span, node.name.text))
         elif "base_url" in read and not self._good_url(
             base_url, written["base_url"], "api_key" in read, read.get("local", False)
@@ -178,7 +181,9 @@ class Declarations:
         written = own.value if isinstance(own, nodes.Text) else value.value
         if provider is None:
             return None
-        return checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
+        model = checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
+        say_untaken(self.names, model, node.settings, read)
+        return model
 
     def _fallbacks(self, node: nodes.Model, refs: Sequence[nodes.Ref]) -> tuple[checked.Model, ...]:
         """The models to be asked in a model's place, in order, those of its fallbacks behind them, each once."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
 from smoadsl.language.declare import Declarations, uses
 from smoadsl.language.resolve import Names
+from smoadsl.language.taken import say_untaken
 
 _BY_MODEL = ("score", "pairwise")
 _FREE = ("vote", "consensus", "cluster", "random")
@@ -27,6 +28,8 @@ def read_judge(
     template = declarations.template_for(read, "judge")
     if by is None:
         return None
+    if isinstance(by, checked.ModelJudge):
+        say_untaken(names, by.model, node.settings, read)
     idle = set(_say_idle(names, node, by, template))
     if "min_score" in read and not _scores(by):
         names.said.append(pipeline_problems.needs_scores(node.gate.span, "min_score"))

@@ -84,6 +84,10 @@ def never_fits(span: Span, model: str, write: int, context: int) -> Diagnostic:
     )
 
 
+def refused_setting(span: Span, reason: str) -> Diagnostic:
+    return _error("MOA517", span, reason, "leave it out; what stands in `extra` is sent all the same")
+
+
 def key_in_clear(span: Span, url: str) -> Diagnostic:
     return _error(
         "MOA507",

@@ -6,6 +6,7 @@ from typing import Any, assert_never, cast
 
 from smoadsl.adapters.base import Sampling
 from smoadsl.builtins.prompts import built_in
+from smoadsl.builtins.providers import untaken
 from smoadsl.calls.prices import listed
 from smoadsl.calls.route import Provider, Route
 from smoadsl.diagnostics.source import Span
@@ -80,7 +81,7 @@ class _Lowering:
 
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
         self.providers[model.provider.name] = model.provider
-        sampling = Sampling(**{key: value for key, value in settings.items() if key in _SAMPLING})
+        sampling = _sampling(model, settings)
         known = listed(model.provider, model.id)
         price, context = settings.get("price"), settings.get("context")
         return Route(
@@ -245,3 +246,12 @@ def reads_scores(condition: checked.Condition) -> bool:
             return False
         case _:
             assert_never(condition)
+
+
+def _sampling(model: checked.Model, settings: Mapping[str, Any]) -> Sampling:
+    """How responses are drawn, without what the provider would refuse. What was written for this very model and would
+    be refused has been told; what is left here are our defaults, and what was written for a model that it stands for.
+    """
+    given = {name: value for name, value in settings.items() if name in _SAMPLING}
+    refused = untaken(model.provider.adapter, model.provider.base_url, model.id, given)
+    return Sampling(**{name: value for name, value in given.items() if name not in refused})

@@ -9,8 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, Reply, Request, Sampling
-from smoadsl.adapters.openai import OpenAI
+from smoadsl.adapters import open_adapter
+from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Message, Reply, Request, Sampling
 from tests.adapters.wall import Act, Attempt, Ending, Script, Wall, answer, events
 
 CANARY = f"CANARY-{uuid.uuid4()}"
@@ -39,6 +39,14 @@ COUNTED = {"model": "answered", "choices": [], "usage": USAGE}
 STREAM = events(piece("", role="assistant"), piece("Be"), piece("cause"), piece(" – 🐝."), LAST, COUNTED, "[DONE]")
 TEXT = "Because – 🐝."
 
+WELL: dict[str, Any] = {
+    "openai": completion("Fine."),
+    "anthropic": {"content": [{"type": "text", "text": "Fine."}], "stop_reason": "end_turn"},
+    "gemini": {"candidates": [{"content": {"parts": [{"text": "Fine."}]}, "finishReason": "STOP"}]},
+    "ollama": {"message": {"content": "Fine."}, "done": True, "done_reason": "stop"},
+}
+"""A short answer of a provider that is well, in each protocol."""
+
 
 @dataclass(slots=True)
 class Tried:
@@ -66,19 +74,20 @@ def tried(
     request: Request = REQUEST,
     connection: Connection = ACME,
     wall: Callable[[Script], Wall] = Wall,
+    adapter: str = "openai",
 ) -> Tried:
     """Call once while the wall plays `acts`, then once more while it is healthy, and look for what was left behind."""
     acts = list(acts)
 
     async def main() -> Tried:
         provider = wall(lambda _: acts)
-        async with meeting(provider, connection) as adapter:
-            result = await attempt(adapter, request, stream)
+        async with meeting(provider, connection, adapter) as caller:
+            result = await attempt(caller, request, stream)
             result.attempts = list(provider.attempts)
             assert len(result.attempts) <= 1
-            provider.script = lambda _: [answer(completion("Fine."))]
+            provider.script = lambda _: [answer(WELL[adapter])]
             provider.greeting, provider.cut_body = (), None
-            assert (await adapter.complete(REQUEST)).text == "Fine."
+            assert (await caller.complete(REQUEST)).text == "Fine."
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return result
 
@@ -86,13 +95,13 @@ def tried(
 
 
 @asynccontextmanager
-async def meeting(wall: Wall, connection: Connection = ACME) -> AsyncIterator[OpenAI]:
+async def meeting(wall: Wall, connection: Connection = ACME, adapter: str = "openai") -> AsyncIterator[Adapter]:
     """A wall, and an adapter that speaks to it."""
-    async with wall, aclosing(OpenAI(replace(connection, base_url=f"{wall.url}/v1"))) as adapter:
-        yield adapter
+    async with wall, aclosing(open_adapter(adapter, replace(connection, base_url=f"{wall.url}/v1"))) as caller:
+        yield caller
 
 
-async def attempt(adapter: OpenAI, request: Request = REQUEST, stream: bool = False) -> Tried:
+async def attempt(adapter: Adapter, request: Request = REQUEST, stream: bool = False) -> Tried:
     """One call, timed, with its pieces. Its fault, if any, keeps the key to itself."""
     pieces: list[str] = []
     reply, found, start = None, None, time.monotonic()

@@ -1,13 +1,12 @@
 """Test openai, to hold one attempt of the OpenAI adapter to the catalogue of faults, case by case."""
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from smoadsl.adapters.base import FaultKind, Finish, Request, Usage
+from smoadsl.adapters.base import FaultKind, Request, Usage
+from tests.adapters import cases
 from tests.adapters.attempts import (
-    ACME,
     CLOSE,
     COUNTED,
     HOLD,
@@ -19,27 +18,10 @@ from tests.adapters.attempts import (
     piece,
     tried,
 )
+from tests.adapters.cases import BAD, CUT, EMPTY, REFUSED, STATUS, Case, check, whole
 from tests.adapters.wall import CHUNKED_HEAD, STREAM_HEAD, Act, answer, chunked, drip, events, head
 
-BAD, CUT, EMPTY = FaultKind.BAD_BODY, FaultKind.TRUNCATED, FaultKind.EMPTY
-REFUSED, STATUS = FaultKind.REFUSED, FaultKind.STATUS
 OPEN = head(200, {"Content-Type": "application/json"})  # only the closed connection ends its body
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What the provider does and what must come of it: a text, or a kind of fault."""
-
-    name: str
-    acts: list[Act]
-    outcome: str | FaultKind
-    finish: Finish = "stop"
-    status: int | None = None
-    words: str = ""
-
-
-def whole(name: str, body: Any, outcome: str | FaultKind, **more: Any) -> Case:
-    return Case(name, [answer(body)], outcome, **more)
 
 
 def deep(levels: int) -> bytes:
@@ -103,8 +85,7 @@ WHOLE = [
 
 
 def stream(name: str, values: list[Any] | bytes, outcome: str | FaultKind, **more: Any) -> Case:
-    content = values if isinstance(values, bytes) else events(*values)
-    return Case(name, [STREAM_HEAD, content, CLOSE], outcome, **more)
+    return cases.stream(name, values if isinstance(values, bytes) else events(*values), outcome, **more)
 
 
 B, C = piece("Be"), piece("cause.")
@@ -150,18 +131,6 @@ STREAMS = [
     stream("parts", [piece([{"type": "text", "text": "Be"}]), C, LAST], OK),
     stream("not UTF-8", events(B) + b"data: \xff\n\n" + events(C, LAST), BAD, words="at byte"),
 ]
-
-
-def check(case: Case, streamed: bool) -> None:
-    result = tried(case.acts, streamed, connection=replace(ACME, idle_timeout_s=6.0))
-    assert result.outcome == case.outcome
-    if result.fault:
-        assert result.fault.status == case.status
-        assert case.words in result.fault.message
-        assert result.fault.billed is (case.outcome is not STATUS or bool(result.pieces))
-    if result.reply:
-        assert result.reply.finish == case.finish
-        assert result.seconds < 1.5
 
 
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.name)

@@ -1,15 +1,17 @@
-"""Test real server, to see that what the wall plays agrees with llama.cpp's own server."""
+"""Test real server, to see that what the wall plays agrees with llama.cpp's own server, which speaks two protocols."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import orjson
 import pytest
 
-from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, Reply, Request, Sampling
+from smoadsl.adapters import open_adapter
+from smoadsl.adapters.base import Connection, Exchange, Fault, FaultKind, Message, Reply, Request, Sampling
 from smoadsl.adapters.openai import OpenAI
 from tests.adapters.llama_server import LlamaServer, llama_server
 
@@ -34,34 +36,52 @@ def request(text: str, max_tokens: int = 16, schema: dict[str, Any] | None = Non
     return Request("smollm2-135m", (Message("system", "Be brief."), Message("user", text)), sampling, schema)
 
 
-def ask(server: LlamaServer, asked: Request, pieces: list[str] | None = None, key: str | None = None) -> Reply:
+def ask(
+    server: LlamaServer,
+    asked: Request,
+    pieces: list[str] | None = None,
+    key: str | None = None,
+    adapter: str = "openai",
+) -> Reply:
+    """The reply, without what differs from one exchange to the next."""
+
     async def main() -> Reply:
         connection = Connection("llama", server.base_url, key or server.key)
-        async with aclosing(OpenAI(connection)) as adapter:
-            return await adapter.complete(asked, None if pieces is None else pieces.append)
+        async with aclosing(open_adapter(adapter, connection)) as caller:
+            return await caller.complete(asked, None if pieces is None else pieces.append)
 
-    return asyncio.run(main())
+    return replace(asyncio.run(main()), exchange=Exchange())
 
 
-def test_streamed_or_whole_it_answers_the_same(server: LlamaServer) -> None:
+both = pytest.mark.parametrize("adapter", ["openai", "anthropic"])
+
+
+@both
+def test_streamed_or_whole_it_answers_the_same(server: LlamaServer, adapter: str) -> None:
     del server.calls[:]
     pieces: list[str] = []
-    streamed = ask(server, request("What is the sea?"), pieces)
-    whole = ask(server, request("What is the sea?"))
+    streamed = ask(server, request("What is the sea?"), pieces, adapter=adapter)
+    whole = ask(server, request("What is the sea?"), adapter=adapter)
     assert streamed == whole
     assert "".join(pieces) == whole.text
     assert len(pieces) > 3
     assert not whole.usage.estimated
     assert (whole.usage.output_tokens, whole.finish, whole.model) == (16, "length", "smollm2-135m")
     one, other = server.calls
-    assert (one.method, one.path) == (other.method, other.path) == ("POST", "/v1/chat/completions")
-    assert (one.body.pop("stream"), one.body.pop("stream_options")) == (True, {"include_usage": True})
+    path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}[adapter]
+    assert (one.method, one.path) == (other.method, other.path) == ("POST", path)
+    assert (one.body.pop("stream"), one.body.pop("stream_options", None)) == (
+        True,
+        {"include_usage": True} if adapter == "openai" else None,
+    )
     assert other.body.pop("stream") is False
     assert one.body == other.body
-    assert one.body["messages"] == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "What is the sea?"},
-    ]
+
+
+def test_both_protocols_bring_the_same_answer(server: LlamaServer) -> None:
+    one, other = (ask(server, request("What is the sea?"), adapter=adapter) for adapter in ("openai", "anthropic"))
+    assert other.usage.cached_tokens > one.usage.cached_tokens == 0  # it takes `cache_prompt` in one of them alone
+    assert replace(other, usage=replace(other.usage, cached_tokens=0)) == one
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -71,17 +91,19 @@ def test_a_schema_binds(server: LlamaServer, streamed: bool) -> None:
     assert reply.finish == "stop"
 
 
-def test_a_wrong_key_is_refused(server: LlamaServer) -> None:
+@both
+def test_a_wrong_key_is_refused(server: LlamaServer, adapter: str) -> None:
     for pieces in (None, list[str]()):
         with pytest.raises(Fault, match=r"^llama refused the key given for it \(status 401\)") as caught:
-            ask(server, request("Hello?"), pieces, key="another-key")
+            ask(server, request("Hello?"), pieces, key="another-key", adapter=adapter)
         assert caught.value.kind is FaultKind.STATUS
 
 
+@both
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_prompt_that_is_too_long_is_refused(server: LlamaServer, streamed: bool) -> None:
+def test_a_prompt_that_is_too_long_is_refused(server: LlamaServer, streamed: bool, adapter: str) -> None:
     with pytest.raises(Fault, match="exceeds the available context size") as caught:
-        ask(server, request("word " * 9000), [] if streamed else None)
+        ask(server, request("word " * 9000), [] if streamed else None, adapter=adapter)
     assert caught.value.status == 400
 
 

@@ -32,7 +32,6 @@ from tests.adapters.attempts import (
     TEXT,
     attempt,
     completion,
-    keeps_the_key,
     meeting,
     piece,
     tried,
@@ -293,45 +292,6 @@ def test_f54_a_body_without_end_is_cut_at_the_limit() -> None:
         result = tried(acts, streamed)
         assert result.kind is FaultKind.BAD_BODY
         assert str(BODY_LIMIT) in (result.fault.message if result.fault else "")
-
-
-def test_every_cut_of_a_stream_is_whole_or_a_fault() -> None:
-    """F70: whatever the cut, never a short answer that passes for a whole one."""
-    closing, framed = STREAM_HEAD + STREAM, CHUNKED_HEAD + chunked(STREAM)
-    end = events(LAST).rstrip()
-
-    async def main() -> None:
-        wall = Wall(lambda _: [])
-        async with meeting(wall) as adapter:
-            for sent in (closing, framed):
-                complete = sent.index(end) + len(end)
-                for at in range(len(sent)):
-                    acts: list[Act] = [sent[:at], CLOSE] if at else [CLOSE]
-                    wall.script = lambda _, acts=acts: acts  # type: ignore[misc]
-                    result = await attempt(adapter, stream=True)
-                    assert result.outcome == (TEXT if at >= complete else result.kind), at
-                    if result.fault:
-                        in_head = at < sent.index(b"\r\n\r\n") + 4
-                        assert result.kind is (NO_RESPONSE if in_head else TRUNCATED), at
-                        keeps_the_key(result.fault)
-
-    asyncio.run(main())
-
-
-def test_every_cut_of_a_body_is_a_fault() -> None:
-    body = answer(completion("É" * 9))
-    content = body.split(b"\r\n\r\n")[1]
-
-    async def main() -> None:
-        wall = Wall(lambda _: [])
-        async with meeting(wall) as adapter:
-            for sent in (body, head(200) + content, head(200, {"Transfer-Encoding": "chunked"}) + chunked(content)):
-                start = sent.index(b"\r\n\r\n") + 4
-                for at in range(start, len(sent)):
-                    wall.script = lambda _, part=sent[:at]: [part, CLOSE]  # type: ignore[misc]
-                    assert (await attempt(adapter)).outcome == TRUNCATED, at
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize("said", [[], [STREAM_HEAD[:20]], [STREAM_HEAD], [STREAM_HEAD, STREAM[:99]]])

@@ -1,0 +1,105 @@
+"""Cassette, to record what any adapter answers, and to play it again without key, server or network.
+
+A cassette is a folder with one tape for each request, named by the SHA-256 of what was asked, so that it can be looked
+through, compared and committed. Of several answers to one request the first goes to who asks first. What is not there
+is an error: nothing is ever asked for live in a replay.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, OnText, Reply, Request
+from smoadsl.adapters.scripted import words
+from smoadsl.adapters.tape import Damaged, TapedFault, TapedReply, digest, read_tape, taped, told, write_tape
+
+Opener = Callable[[str, Connection], Adapter]
+
+
+def recording(folder: Path, opener: Opener) -> Opener:
+    """An opener whose adapters write down in `folder` what the ones of `opener` answer."""
+    return lambda kind, connection: Recording(opener(kind, connection), connection, folder)
+
+
+def replaying(folder: Path) -> Opener:
+    """An opener whose adapters answer from `folder` alone, whatever their kind."""
+    return lambda _kind, connection: Replaying(connection, folder)
+
+
+class Recording:
+    """Asks `inner`, and writes down its replies and faults. A request's old answers give way to the new ones."""
+
+    def __init__(self, inner: Adapter, connection: Connection, folder: Path) -> None:
+        self._inner = inner
+        self._connection = connection
+        self._folder = folder
+        self._answers: dict[str, list[TapedReply | TapedFault | None]] = {}
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """Make exactly one attempt, and write down what it came to."""
+        asked = told(self._connection, request)
+        name = digest(asked)
+        answers = self._answers.setdefault(name, [])
+        place = len(answers)
+        answers.append(None)  # held for this attempt, as others that began later may end before it
+        answer: Reply | Fault
+        try:
+            answer = await self._inner.complete(request, on_text)
+        except Fault as fault:
+            answer = fault
+        if not (isinstance(answer, Fault) and answer.kind is FaultKind.LOCAL):
+            answers[place] = taped(self._connection, answer)
+            whole = [one for one in answers if one is not None]
+            try:
+                write_tape(self._folder / f"{name}.json", asked, whole)
+            except OSError as error:
+                why = error.strerror or type(error).__name__
+                raise _local(f"the cassette in {self._folder} can not be written: {why}") from None
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Replaying:
+    """Answers as the cassette in `folder` holds it."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._asked: Counter[str] = Counter()
+
+    async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+        """The next answer to that request, in words where it is streamed."""
+        asked = told(self._connection, request)
+        name = digest(asked)
+        place = self._asked[name]
+        self._asked[name] += 1
+        path = self._folder / f"{name}.json"
+        try:
+            answers = read_tape(path, asked)
+        except FileNotFoundError:
+            what = f"this request to {self._connection.provider}/{request.model} ({name[:12]}…)"
+            raise _local(f"the cassette in {self._folder} does not hold {what}: record it anew") from None
+        except Damaged as why:
+            raise _local(f"{path} can not be used, {why}: record it anew") from None
+        except OSError as error:
+            raise _local(f"{path} can not be read: {error.strerror or type(error).__name__}") from None
+        if place >= len(answers):
+            raise _local(f"{path} holds {len(answers)} answers, and this is request number {place + 1}: record it anew")
+        answer = answers[place]
+        if isinstance(answer, Fault):
+            raise answer
+        if on_text is not None:
+            for piece in words(answer.text):
+                on_text(piece)
+        return answer
+
+    async def aclose(self) -> None:
+        """There is nothing to give back."""
+
+
+def _local(message: str) -> Fault:
+    return Fault(FaultKind.LOCAL, message)

@@ -1,0 +1,173 @@
+"""Tape, to write what was asked and answered to a file, and to know one that was cut or edited since."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
+from smoadsl.adapters.http import encoded
+from smoadsl.adapters.words import redacted
+
+_SIZE_LIMIT = 64 << 20
+_VERSION: Literal[1] = 1
+
+
+class Damaged(Exception):
+    """A file that is no tape, or not as it was written; the message says why, as the end of a sentence."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TapedFault(_Strict):
+    """A fault, by what decides over it and by what a person reads."""
+
+    kind: str
+    message: str
+    status: int | None
+    retry_after_s: float | None
+    billed: bool
+    reason: Reason | None
+    should_retry: bool | None
+
+
+class TapedChoice(_Strict):
+    """One answer of those that a reply holds."""
+
+    text: str
+    finish: Finish
+    reasoning: str
+
+
+class TapedReply(_Strict):
+    """A reply, but for what the exchange showed besides it."""
+
+    choices: list[TapedChoice]
+    faults: list[TapedFault]
+    usage: dict[str, int | bool]
+    model: str
+    lost_events: int
+
+
+class Tape(_Strict):
+    """All that was answered to one request, in the order in which it was asked."""
+
+    tape: Literal[1]
+    request: dict[str, Any]
+    answers: list[TapedReply | TapedFault]
+    sha256: str
+
+
+def told(connection: Connection, request: Request) -> dict[str, Any]:
+    """A request as it is written down: who is asked what and how, and nothing of keys, headers or addresses. What is
+    not set is left out, so that a tape outlives settings that are yet to come. Raises `Fault` for what no JSON holds.
+    """
+    sampling = {name: value for name, value in asdict(request.sampling).items() if value not in (None, (), {})}
+    asked = {
+        "provider": connection.provider,
+        "model": request.model,
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "sampling": sampling,
+        **({"schema": request.schema} if request.schema is not None else {}),
+        **({"n": request.n} if request.n > 1 else {}),
+    }
+    plain: dict[str, Any] = orjson.loads(encoded(connection, asked))
+    return plain
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a JSON value in one spelling."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFault:
+    """An answer as it is written down. A key that came back in it is not."""
+    if isinstance(answer, Fault):
+        return _taped_fault(connection, answer)
+    choices = [
+        TapedChoice(
+            text=redacted(one.text, connection), finish=one.finish, reasoning=redacted(one.reasoning, connection)
+        )
+        for one in answer.answers
+    ]
+    return TapedReply(
+        choices=choices,
+        faults=[_taped_fault(connection, fault) for fault in answer.faults],
+        usage=asdict(answer.usage),
+        model=answer.model,
+        lost_events=answer.lost_events,
+    )
+
+
+def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
+    return TapedFault(
+        kind=fault.kind.value,
+        message=redacted(fault.message, connection),
+        status=fault.status,
+        retry_after_s=fault.retry_after_s,
+        billed=fault.billed,
+        reason=fault.reason,
+        should_retry=fault.should_retry,
+    )
+
+
+def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
+    """The answer that was written down."""
+    if isinstance(answer, TapedFault):
+        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind"}))
+    first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
+    return Reply(
+        text=first.text,
+        finish=first.finish,
+        usage=Usage(**answer.usage),  # type: ignore[arg-type]
+        model=answer.model,
+        lost_events=answer.lost_events,
+        reasoning=first.reasoning,
+        others=tuple(others),
+        faults=tuple(fault for fault in map(untaped, answer.faults) if isinstance(fault, Fault)),
+    )
+
+
+def write_tape(path: Path, request: dict[str, Any], answers: list[TapedReply | TapedFault]) -> None:
+    """Write a tape in one go: who finds the file finds a whole one, which only its owner can read."""
+    body = {"tape": _VERSION, "request": request, "answers": [answer.model_dump() for answer in answers]}
+    content = orjson.dumps({**body, "sha256": digest(body)}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tape-")  # 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault]:
+    """The answers on the tape at `path`. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(_SIZE_LIMIT + 1)
+    if len(content) > _SIZE_LIMIT:
+        raise Damaged(f"it has more than {_SIZE_LIMIT} bytes")
+    try:
+        body = orjson.loads(content)
+        tape = Tape.model_validate(body)
+        answers = [untaped(answer) for answer in tape.answers]
+    except orjson.JSONDecodeError:
+        raise Damaged("it breaks off or is no JSON") from None
+    except (ValidationError, ValueError, TypeError):
+        raise Damaged("it has not the shape of a tape") from None
+    del body["sha256"]
+    if digest(body) != tape.sha256:
+        raise Damaged("it was changed after it was recorded")
+    if tape.request != request:
+        raise Damaged("it holds the answers to another request")
+    return answers
