@@ -70,7 +70,7 @@ def test_delays(seed: int, times: int, hint_s: float | None) -> None:
     else:
         assert 0.5 * min(20, 0.25 * 2 ** (times - 1)) <= wait_s <= min(20, 0.25 * 2 ** (times - 1))
     assert delay_s(Fault(FaultKind.NOT_SENT, ""), 1, Random(seed)) == 0.0
-    assert 0.5 <= delay_s(status(429), 1, Random(seed)) <= 1.0
+    assert 0.5 <= delay_s(status(529), 1, Random(seed)) <= 1.0
 
 
 def standing(*faults: Fault, **more: object) -> Standing:
