@@ -61,6 +61,11 @@ class Gate:
         leave.lane.under_way -= 1
         self._dispatch()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way or waits."""
+        return self._under_way == 0 and all(lane.line.head is None for lane in self._turns)
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
