@@ -65,6 +65,11 @@ class Budget:
         """Why no new call is made, in this budget or in one around it; empty while some may be."""
         return next((budget._spent for budget in self._chain() if budget._spent), "")
 
+    @property
+    def taken(self) -> Cost:
+        """What is settled, and what is reserved for calls under way."""
+        return self._taken
+
     def set_aside(self, cost: Cost) -> None:
         """Keep this much for the aggregate; it replaces what was kept before."""
         self._aside = cost
