@@ -76,6 +76,8 @@ class _Call:
                 return answer
             if ended.fault is None:
                 continue  # a longer answer is asked for
+            if self.cut is not None and not ended.sent:
+                return self.cut
             following, other = self._next(ended, ended.fault)
             if ended.sent:
                 name = "" if other is None else self.routes[other].name
@@ -149,6 +151,7 @@ class _Call:
             patience=self._retries(route) - len(self.faults) if self._retries(route) else NEVER_WAITS,
             others=self.place + 1 < len(self.routes),
             again=bool(self.faults) or self.cut is not None,
+            extra=self.cut is not None,
         )
         return self.attempts.make(route, turn, on_sent, self._show if self.on_text else None)
 
@@ -167,14 +170,14 @@ class _Call:
             lanes[place].tries = lanes[place].tries.spent()
             self.number += 1
             copy = self.routes[place]
-            return self.attempts.make(copy, Turn(self.number, again=True))
+            return self.attempts.make(copy, Turn(self.number, again=True, extra=True))
 
         ended = await race(
             lambda on_sent: self._attempt(route, on_sent),
             second,
             after_s,
             counts=lambda end: end.route is not copy or not self.shown,
-            on_lost=lambda end: self.on_attempt(end.told("the other copy is waited for")),
+            on_lost=lambda end: self.on_attempt(end.told("the other copy is waited for")) if end.sent else None,
         )
         if ended.route is copy and ended.reply is not None and self.on_text is not None:
             self._show(ended.reply.text)

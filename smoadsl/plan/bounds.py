@@ -99,7 +99,7 @@ def _may_end(layer: Layer) -> bool:
 
 def _call(call: Call, mode: Mode, times: int = 1) -> _Cost:
     """A call so many times, one after another. A response has one token at least."""
-    tokens = 1 if mode == "least" else call.max_tokens
+    tokens = 1 if mode == "least" else call.billed_tokens
     return _Cost(1, tokens, 1) if times == 1 else _Cost(times, times * tokens, times)
 
 

@@ -107,7 +107,9 @@ class _Pricing:
         names = sum(len(name) for name in read)
         markers = _MARKERS * (len(read) + 4)
         input_tokens = self.prompt + template // 2 + _size(read) + names + markers + more
-        return max(r.price.of(Usage(input_tokens, r.sampling.max_tokens)) for r in call.routes if r.price)
+        times = [(r, r.price, 2 if r.length == "grow" else 1) for r in call.routes if r.price]
+        usages = [(price, Usage(n * input_tokens, (2 * n - 1) * r.sampling.max_tokens)) for r, price, n in times]
+        return max(price.of(usage) for price, usage in usages)
 
 
 def _everyone(layer: Layer) -> dict[str, int]:

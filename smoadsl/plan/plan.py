@@ -31,8 +31,13 @@ class Call(Frozen):
 
     @property
     def max_tokens(self) -> int:
-        """The most that a response can have, whichever route gives it."""
-        return max(route.sampling.max_tokens for route in self.routes)
+        """The most that a response can have, whichever route gives it; one that grows has twice as many."""
+        return max(route.sampling.max_tokens * (2 if route.length == "grow" else 1) for route in self.routes)
+
+    @property
+    def billed_tokens(self) -> int:
+        """The most output that is paid for when nothing fails: that of a cut answer and of the longer one."""
+        return max(route.sampling.max_tokens * (3 if route.length == "grow" else 1) for route in self.routes)
 
     @property
     def built_in(self) -> bool:

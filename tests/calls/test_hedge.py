@@ -17,6 +17,10 @@ SLOW = Route("slow", "m", hedge_s=2.0)
 OTHER = Route("other", "m")
 BOTH = (SLOW, OTHER)
 DOWN = Fault(FaultKind.STATUS, "down", status=503)
+GROWS = """
+model a = "groq/a" { max_tokens = 100, length = grow }
+pipeline p { aggregate a { stream = false } }
+"""
 WRONG = Fault(FaultKind.STATUS, "wrong", status=400)
 
 
@@ -225,3 +229,55 @@ pipeline p {
     assert aggregate.call.routes[0].hedge_s == 0.5  # type: ignore[union-attr]
     made = run(plan, plainly)
     assert made.answer is not None
+
+
+def test_a_copy_that_the_budget_does_not_hold_is_not_sent_and_costs_nothing() -> None:
+    """Money for one attempt: the slow answer is waited for, and the budget is not spent by the copy."""
+    plan = planned("""
+model a = "groq/a" { max_tokens = 100, price = { input = $0, output = $1_000 }, hedge = 1s }
+pipeline p {
+  budget { usd = $0.15 }
+  aggregate a { stream = false }
+}
+""")
+
+    async def script(call: object, request: Request) -> Answer:
+        await asyncio.sleep(5.0)
+        return Reply("fine", "stop", Usage(1, 10), "a")
+
+    made = run(plan, script)
+    assert made.answer is not None
+    assert (made.answer.text, made.answer.degraded, len(made.asked)) == ("fine", (), 1)
+
+
+def test_an_answer_that_can_not_be_paid_for_twice_is_taken_as_it_was_cut() -> None:
+    plan = planned("""
+model a = "groq/a" { max_tokens = 100, price = { input = $0, output = $1_000 }, length = grow }
+pipeline p {
+  budget { usd = $0.25 }
+  aggregate a { stream = false }
+}
+""")
+
+    async def script(call: object, request: Request) -> Answer:
+        return Reply("half of", "length", Usage(1, 100), "a")
+
+    made = run(plan, script)
+    assert made.answer is not None
+    assert (made.answer.text, len(made.asked)) == ("half of", 1)
+    assert "cut at max_tokens" in made.answer.degraded[0]
+
+
+def test_bounds_count_an_answer_that_grows() -> None:
+    plan = planned(GROWS)
+    assert plan.bounds is not None
+    assert plan.bounds.output_tokens.worst == 300
+    asked_for: list[int] = []
+
+    async def script(call: object, request: Request) -> Answer:
+        asked_for.append(request.sampling.max_tokens)
+        return Reply("half", "length", Usage(1, asked_for[-1]), "a")
+
+    made = run(plan, script)
+    assert made.answer is not None
+    assert (asked_for, made.answer.totals.output_tokens, made.answer.totals.calls) == ([100, 200], 300, 1)
