@@ -21,7 +21,7 @@ _NEWS_S = 0.3  # a refusal comes soon: what was not refused for so long is accep
 _PERIODS_S = (1.0, 10.0, 60.0, 3600.0, 86_400.0)
 _FIRST_QUIET_PERIODS = 10
 _LONGEST_QUIET_PERIODS = 60
-_BACK = 0.9  # where it is not seen by how much it was too many
+_BACK = 0.88  # where it is not seen by how much it was too many
 _NEARLY_ALL = 0.95  # of what a period holds was accepted: then a refusal may be a stray one,
 _STRAYS = 0.01  # unless there are more in a period than this share of what it holds
 _MOST_LOGGED = 100_000
@@ -98,7 +98,7 @@ class Learned:
     def refused(self, sent: Sent, now: float, hinted: bool = False) -> None:
         """It was refused for the rate; `hinted`: with a wait, which must be kept, so that no more can be seen."""
         sent.refused = True
-        if self._is_stray(sent):
+        if self._is_stray(sent, hinted):
             self._quiet_from = now
             return
         known = self._window.count if self._window else 0.0
@@ -114,11 +114,11 @@ class Learned:
         else:
             self._take_over(count, hinted, now)
 
-    def _is_stray(self, sent: Sent) -> bool:
+    def _is_stray(self, sent: Sent, hinted: bool) -> bool:
         """Whether the rate is what it was thought to be, and requests came closer together than they were sent."""
         known = self._window or self._known
-        if known is None or sent.at <= self._set_at:
-            return False
+        if known is None or sent.at <= self._set_at or (hinted and self._window):
+            return False  # with a hint each refusal stops all calls for a while: better a little less than that
         accepted = self._accepted_before(sent.at, known.period_s)
         refused = self._refused_before(sent.at, known.period_s)
         return accepted >= _NEARLY_ALL * known.count and refused <= 1 + _STRAYS * known.count

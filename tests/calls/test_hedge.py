@@ -281,3 +281,9 @@ def test_bounds_count_an_answer_that_grows() -> None:
     made = run(plan, script)
     assert made.answer is not None
     assert (asked_for, made.answer.totals.output_tokens, made.answer.totals.calls) == ([100, 200], 300, 1)
+
+
+def test_a_streamed_answer_that_wins_over_its_copy_is_shown_once() -> None:
+    for routes in ((SLOW,), BOTH):
+        called, _ = hedged((2.5, "slow but sure"), (60.0, "other"), routes=routes, stream=True)
+        assert (text(called), "".join(called.pieces)) == ("slow but sure", "slow but sure")
