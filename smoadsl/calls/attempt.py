@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
+from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
 from smoadsl.calls.price import Price
@@ -46,8 +47,9 @@ class Bill(Protocol):
 class Account(Protocol):
     """Who pays for the attempts of one call."""
 
-    def bill(self, max_tokens: int) -> Bill:
-        """Reserve the worst case of an attempt that may answer so much. Raises `Exhausted`, and then takes nothing."""
+    def bill(self, max_tokens: int, extra: bool) -> Bill:
+        """Reserve the worst case of an attempt that may answer so much. Raises `Exhausted`, and then takes nothing. An
+        `extra` attempt is one that the call can do without: that it does not fit ends nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How an attempt takes its turn. `again`: it is not the call's first on this route."""
+    """How an attempt takes its turn. `again`: it is not the call's first on this route. `extra`: the call can do
+    without it, so that it is not sent where the budget does not hold it."""
 
     number: int
     patience: int = 0
     others: bool = False
     again: bool = False
+    extra: bool = False
 
 
 CACHED = "cached"
@@ -141,7 +145,7 @@ class Attempts:
     ) -> Ended:
         """Wait for the route's turn, send the request once, and let the route and the budget learn of the end.
 
-        Raises `Exhausted` when the budget does not hold it. A cancellation is passed on, and told if it was sent.
+        Raises `Exhausted` when the budget does not hold what is needed. A cancellation is passed on, and told.
         """
         now = asyncio.get_running_loop().time
         queued_at = now()
@@ -156,7 +160,8 @@ class Attempts:
         try:
             if not turn.again:
                 lane.tries = lane.tries.earned()
-            reply = await self._send(route, request, on_sent, on_text)
+            bill = self._account.bill(request.n * route.sampling.max_tokens, turn.extra)
+            reply = await self._send(route, request, bill, on_sent, on_text)
         except Fault as fault:
             lane.failed(leave, fault, now())
             return Ended(turn.number, route, None, fault, now() - begun, queued_s)
@@ -164,7 +169,13 @@ class Attempts:
             lane.let_go(leave, now())
             self._tell_cancelled(route, turn, now() - begun, queued_s, lost=HEDGE_LOST in cancelled.args)
             raise
-        except BaseException:  # the budget does not hold it
+        except Exhausted as exhausted:
+            lane.let_go(leave, now())
+            if not turn.extra:
+                raise
+            unpaid = Fault(FaultKind.LOCAL, str(exhausted))
+            return Ended(turn.number, route, None, unpaid, 0.0, queued_s, sent=False)
+        except BaseException:
             lane.let_go(leave, now())
             raise
         else:
@@ -173,13 +184,14 @@ class Attempts:
         finally:
             gate.leave(leave)
 
-    async def _send(self, route: Route, request: Request, on_sent: Callable[[], None], on_text: OnText | None) -> Reply:
+    async def _send(
+        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None], on_text: OnText | None
+    ) -> Reply:
         provider = self._session.providers[route.provider]
-        adapter = self._session.adapter(provider.name)
-        bill = self._account.bill(request.n * route.sampling.max_tokens)
-        on_sent()
         timeout_s = route.timeout_s or provider.timeout_s
         try:
+            adapter = self._session.adapter(provider.name)
+            on_sent()
             async with asyncio.timeout(timeout_s):
                 reply = await adapter.complete(request, on_text)
         except Fault as failed:

@@ -65,6 +65,11 @@ class Budget:
         """Why no new call is made, in this budget or in one around it; empty while some may be."""
         return next((budget._spent for budget in self._chain() if budget._spent), "")
 
+    @property
+    def taken(self) -> Cost:
+        """What is settled, and what is reserved for calls under way."""
+        return self._taken
+
     def set_aside(self, cost: Cost) -> None:
         """Keep this much for the aggregate; it replaces what was kept before."""
         self._aside = cost
@@ -83,10 +88,11 @@ class Budget:
         self._spent = self._spent or f"the time of the budget, {self._limits.time_s:g} s, is spent"
         return Exhausted(self._spent)
 
-    def reserve(self, cost: Cost, last: bool = False) -> None:
-        """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing."""
+    def reserve(self, cost: Cost, last: bool = False, extra: bool = False) -> None:
+        """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing. That something
+        `extra` does not fit does not make the budget spent."""
         for budget in self._chain():
-            budget._check(cost, last and budget is self)
+            budget._check(cost, last and budget is self, extra)
         for budget in self._chain():
             budget._taken += cost
 
@@ -103,17 +109,19 @@ class Budget:
             budget = budget._around
         return chain
 
-    def _check(self, cost: Cost, last: bool) -> None:
+    def _check(self, cost: Cost, last: bool, extra: bool) -> None:
         if self._spent and not last:
             raise Exhausted(self._spent)
         after = self._taken + cost if last else self._taken + self._aside + cost
         limits = self._limits
         if limits.calls is not None and after.calls > limits.calls:
-            self._spent = f"the budget of {limits.calls:,} calls is spent"
+            spent = f"the budget of {limits.calls:,} calls is spent"
         elif limits.tokens is not None and after.tokens > limits.tokens:
-            self._spent = f"the budget of {limits.tokens:,} tokens is spent"
+            spent = f"the budget of {limits.tokens:,} tokens is spent"
         elif limits.usd is not None and after.usd > limits.usd:
-            self._spent = f"the budget of ${limits.usd} is spent"
+            spent = f"the budget of ${limits.usd} is spent"
         else:
             return
-        raise Exhausted(self._spent)
+        if not extra:
+            self._spent = spent
+        raise Exhausted(spent)

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
@@ -77,6 +78,8 @@ class _Call:
                 return answer
             if ended.fault is None:
                 continue  # a longer answer is asked for
+            if self.cut is not None and not ended.sent:
+                return self.cut
             following, other = self._next(ended, ended.fault)
             if ended.sent:
                 name = "" if other is None else self.routes[other].name
@@ -150,36 +153,43 @@ class _Call:
             patience=self._retries(route) - len(self.faults) if self._retries(route) else NEVER_WAITS,
             others=self.place + 1 < len(self.routes),
             again=bool(self.faults) or self.cut is not None,
+            extra=self.cut is not None,
         )
         return self.attempts.make(route, turn, on_sent, self._show if self.on_text else None)
 
     async def _hedged(self, route: Route, after_s: float) -> Ended:
         """An attempt, and a second copy of it where the first is slow: on a fallback if one is well."""
-        copy: Route | None = None
+        copy = 0  # the number of the second attempt, once there is one
 
         def second() -> Copy | None:
             nonlocal copy
-            now = asyncio.get_running_loop().time()
-            places = [*range(self.place + 1, len(self.routes)), self.place]
-            lanes = {place: self._lane(place) for place in places}
-            place = next((p for p in places if lanes[p].shut(now) is None and lanes[p].opens_at(now) <= now), None)
-            if place is None or self.shown or not lanes[place].tries.any or self._lane(self.place).was_refused(now):
+            if (place := self._place_of_a_copy()) is None:
                 return None
-            lanes[place].tries = lanes[place].tries.spent()
+            self._lane(place).tries = self._lane(place).tries.spent()
             self.number += 1
-            copy = self.routes[place]
-            return self.attempts.make(copy, Turn(self.number, again=True))
+            copy = self.number
+            return self.attempts.make(self.routes[place], Turn(copy, again=True, extra=True))
 
-        ended = await race(
-            lambda on_sent: self._attempt(route, on_sent),
-            second,
-            after_s,
-            counts=lambda end: end.route is not copy or not self.shown,
-            on_lost=lambda end: self.on_attempt(end.told("the other copy is waited for")),
-        )
-        if ended.route is copy and ended.reply is not None and self.on_text is not None:
+        def lost(end: Ended) -> None:
+            if end.sent:
+                self.on_attempt(end.told("the other copy is waited for"))
+
+        first = partial(self._attempt, route)
+        ended = await race(first, second, after_s, lambda end: end.number != copy or not self.shown, lost)
+        if ended.number == copy and ended.reply is not None and self.on_text is not None:
             self._show(ended.reply.text)
         return ended
+
+    def _place_of_a_copy(self) -> int | None:
+        """The route that a second copy goes to: a fallback that is well, else the same; None where there is to be none,
+        as a provider has refused calls for their rate, too much is tried again already, or text was shown."""
+        now = asyncio.get_running_loop().time()
+        for place in (*range(self.place + 1, len(self.routes)), self.place):
+            lane = self._lane(place)
+            if lane.shut(now) is None and lane.opens_at(now) <= now:
+                refused = lane.was_refused(now) or self._lane(self.place).was_refused(now)
+                return None if refused or self.shown or not lane.tries.any else place
+        return None
 
     def _show(self, text: str) -> None:
         self.shown = True
@@ -191,11 +201,8 @@ class _Call:
     def _taken(self, ended: Ended, reply: Reply) -> tuple[Route, Reply] | None:
         """The answer, if it is one: what was cut at max_tokens may be asked for once more, or be none at all."""
         route = ended.route
-        if (
-            reply.finish != "length"
-            or route.length == "accept"
-            or (route.length == "grow" and (self.cut or self.shown))
-        ):
+        taken_as_it_is = route.length == "accept" or (route.length == "grow" and (self.cut is not None or self.shown))
+        if reply.finish != "length" or taken_as_it_is:
             self.on_attempt(ended.told())
             return route, reply
         most = route.sampling.max_tokens
@@ -205,7 +212,6 @@ class _Call:
             raise Fault(FaultKind.LENGTH, message, billed=True)
         self.cut = route, reply
         self.routes = [replace(r, sampling=replace(r.sampling, max_tokens=2 * most)) for r in self.routes]
-        self.on_attempt(
-            replace(ended.told("twice as long an answer is asked for", 0.0), outcome=FaultKind.LENGTH.value)
-        )
+        told = ended.told("twice as long an answer is asked for", wait_s=0.0)
+        self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
         return None

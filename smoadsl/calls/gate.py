@@ -6,6 +6,7 @@ owners (pipelines) take turns, and what is tried again goes first. Waiting count
 
 import asyncio
 import math
+from collections import deque
 from random import Random
 
 from smoadsl.calls.lane import Lane, Pass, Ticket, TurnedAway
@@ -23,6 +24,7 @@ class Gate:
         self._limits = Limits(provider)
         self._random = random
         self._lanes: dict[str, Lane] = {}
+        self._turns: deque[Lane] = deque()  # whose turn is next comes first
         self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
@@ -31,6 +33,7 @@ class Gate:
         """The route to one model. All share what is known of the provider's limits, until they show to be different."""
         if model not in self._lanes:
             self._lanes[model] = Lane(self._limits, self._random)
+            self._turns.append(self._lanes[model])
         return self._lanes[model]
 
     async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
@@ -58,27 +61,34 @@ class Gate:
         leave.lane.under_way -= 1
         self._dispatch()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way or waits."""
+        return self._under_way == 0 and all(lane.line.head is None for lane in self._turns)
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     def _dispatch(self) -> None:
-        """Let begin who may, one of each line in turn, and come back when the next may."""
+        """Let begin who may, the lines in turn, and come back when the next may."""
         now = asyncio.get_running_loop().time()
         wake_at = math.inf
-        ready = list(self._lanes.values())
-        while ready and self._under_way < self._slots:
-            for lane in tuple(ready):
-                ticket = lane.line.head
-                if ticket is None or self._under_way >= self._slots or lane.under_way >= self._most_of_one():
-                    ready.remove(lane)
-                elif (at := lane.ready_at(ticket, now)) > now:
-                    wake_at = min(wake_at, at)
-                    ready.remove(lane)
-                else:
-                    lane.line.pop()
-                    self._under_way += 1
-                    ticket.turn.set_result(lane.begin(ticket, now))
+        waiting = deque(self._turns)
+        while waiting and self._under_way < self._slots:
+            lane = waiting.popleft()
+            ticket = lane.line.head
+            if ticket is None or lane.under_way >= self._most_of_one():
+                continue
+            if (at := lane.ready_at(ticket, now)) > now:
+                wake_at = min(wake_at, at)
+                continue
+            lane.line.pop()
+            self._under_way += 1
+            ticket.turn.set_result(lane.begin(ticket, now))
+            self._turns.remove(lane)
+            self._turns.append(lane)
+            waiting.append(lane)
         self._wake(wake_at)
 
     def _most_of_one(self) -> int:

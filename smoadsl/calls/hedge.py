@@ -52,7 +52,7 @@ def _is_final(end: Ended) -> bool:
     """Whether the same request would fail everywhere, so that the other copy is not worth waiting for."""
     assert end.fault is not None
     rule = rule_of(end.fault)
-    return rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
+    return end.sent and rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
 
 
 def _is_cancelled() -> bool:

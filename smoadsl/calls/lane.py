@@ -88,10 +88,12 @@ class Lane:
         self.line = Line()
         self.tries = Tries()
         self.closed: Fault | None = None
+        self.last_fault: Fault | None = None
         self.under_way = 0
         self._breaker: breaker.Breaker = breaker.Closed()
+        self._just_answered = False
         self._cool_until = 0.0
-        self.last_fault: Fault | None = None
+        self._cooled_by: Fault | None = None
         self._refused_at = -math.inf
         self._random = random
 
@@ -101,7 +103,7 @@ class Lane:
 
     def shut(self, now: float) -> Fault | None:
         """Why nobody should wait for this route: it is closed for the run, or for longer than a hint is followed."""
-        return self.closed or (self.last_fault if self._cool_until - now > LONGEST_HINT_S else None)
+        return self.closed or (self._cooled_by if self._cool_until - now > LONGEST_HINT_S else None)
 
     def is_open(self, now: float, patience_s: float = math.inf) -> bool:
         """Whether a request may begin, at least once a hint that is no longer than this is followed."""
@@ -127,6 +129,7 @@ class Lane:
     def answered(self, leave: Pass, reply: Reply, now: float) -> None:
         """The request has its reply."""
         self._well(leave, now)
+        self._just_answered = True
         self.tries = self.tries.answered()
         self._heard(leave, reply.exchange, now)
         self.limits.settle(leave.grant, reply.usage)
@@ -145,12 +148,16 @@ class Lane:
             self.closed = fault
         if fault.retry_after_s is not None and (rule.broken or rule.again is Again.PACED):
             self._cool_until = max(self._cool_until, now + fault.retry_after_s)
-        if rule.broken:
+            self._cooled_by = fault
+        if fault.kind is FaultKind.NOT_SENT and self._just_answered:
+            self._breaker = breaker.let_go(self._breaker, leave.probe, now)  # a connection that was kept too long
+        elif rule.broken:
             self._breaker = breaker.failed(self._breaker, leave.probe, now, self._random.random())
         elif fault.kind is FaultKind.LOCAL:
             self._breaker = breaker.let_go(self._breaker, leave.probe, now)
         else:
             self._well(leave, now)  # who answers with a refusal is there
+        self._just_answered = False
         self._turn_away(fault, leave.probe and rule.broken, now)
 
     def let_go(self, leave: Pass, now: float) -> None:

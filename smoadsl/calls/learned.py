@@ -8,6 +8,7 @@ as soon as a whole one of the guessed length passed without anything being accep
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smoadsl.calls.window import Taken, Window
@@ -20,7 +21,9 @@ _NEWS_S = 0.3  # a refusal comes soon: what was not refused for so long is accep
 _PERIODS_S = (1.0, 10.0, 60.0, 3600.0, 86_400.0)
 _FIRST_QUIET_PERIODS = 10
 _LONGEST_QUIET_PERIODS = 60
-_BACK = 0.9  # where it is not seen by how much it was too many
+_BACK = 0.88  # where it is not seen by how much it was too many
+_NEARLY_ALL = 0.95  # of what a period holds was accepted: then a refusal may be a stray one,
+_STRAYS = 0.01  # unless there are more in a period than this share of what it holds
 _MOST_LOGGED = 100_000
 
 
@@ -33,12 +36,12 @@ class Sent:
 
 
 class Learned:
-    """What one provider, or one model of it, has been seen to take. `trusting`: its limits are known from elsewhere, so
-    that nothing is held back before a refusal shows that they are not."""
+    """What one provider, or one model of it, has been seen to take. `known` is its limit where that is known from
+    elsewhere: nothing is held back then before refusals show that it is another."""
 
-    def __init__(self, trusting: bool = False) -> None:
+    def __init__(self, known: Window | None = None) -> None:
         self.log: deque[Sent] = deque(maxlen=_MOST_LOGGED)
-        self.trusting = trusting
+        self._known = known
         self._on_trial: deque[Sent] = deque()
         self._at_once = _FIRST_AT_ONCE
         self._accepted = 0
@@ -63,13 +66,18 @@ class Learned:
         """When another request may be sent."""
         if self._window is None:
             self._hear(now)
-            if self.trusting or len(self._on_trial) < max(self._at_once, self._accepted):
+            if self._known or len(self._on_trial) < max(self._at_once, self._accepted):
                 return max(now, self._none_before)
             return max(now, self._none_before, self._on_trial[0].at + _NEWS_S)
         self._grow(now)
         at = self._window.ready_at(1, now)
         self._was_full = self._was_full or at > now
         return at
+
+    def trust(self, known: Window | None) -> None:
+        """Its limit is told."""
+        if self._window is None:
+            self._known = known
 
     def sent(self, now: float) -> Sent:
         """A request is sent."""
@@ -90,6 +98,9 @@ class Learned:
     def refused(self, sent: Sent, now: float, hinted: bool = False) -> None:
         """It was refused for the rate; `hinted`: with a wait, which must be kept, so that no more can be seen."""
         sent.refused = True
+        if self._is_stray(sent, hinted):
+            self._quiet_from = now
+            return
         known = self._window.count if self._window else 0.0
         self._refused_at = max(self._refused_at, sent.at)  # the latest: on their way they overtake one another
         count = self._accepted_before(self._refused_at, _PERIODS_S[self._place])
@@ -103,11 +114,20 @@ class Learned:
         else:
             self._take_over(count, hinted, now)
 
+    def _is_stray(self, sent: Sent, hinted: bool) -> bool:
+        """Whether the rate is what it was thought to be, and requests came closer together than they were sent."""
+        known = self._window or self._known
+        if known is None or sent.at <= self._set_at or (hinted and self._window):
+            return False  # with a hint each refusal stops all calls for a while: better a little less than that
+        accepted = self._accepted_before(sent.at, known.period_s)
+        refused = self._refused_before(sent.at, known.period_s)
+        return accepted >= _NEARLY_ALL * known.count and refused <= 1 + _STRAYS * known.count
+
     def _begin_anew(self, now: float) -> None:
         """Too little was accepted to tell a rate by: try one request, then two, and so on."""
         self._window = None
         self._ceiling = math.inf
-        self.trusting = False
+        self._known = None
         self._place, self._at_once, self._accepted = 0, 1, 0
         self._on_trial.clear()
         self._none_before = now + self._pause_s
@@ -144,11 +164,16 @@ class Learned:
             self._on_trial.popleft()
             self._accepted += 1
 
+    def _refused_before(self, at: float, period_s: float) -> int:
+        return sum(sent.refused is True for sent in self._before(at, period_s))
+
     def _accepted_before(self, at: float, period_s: float) -> int:
         """How many of the requests in the period that ended then were not refused."""
-        count = 0
+        return sum(sent.refused is not True for sent in self._before(at, period_s))
+
+    def _before(self, at: float, period_s: float) -> Iterator[Sent]:
         for sent in reversed(self.log):
             if sent.at <= at - period_s:
-                break
-            count += sent.at <= at and sent.refused is not True
-        return count
+                return
+            if sent.at <= at:
+                yield sent

@@ -38,13 +38,13 @@ class Limits:
         if provider.tokens_rate is not None:
             self._declared["tokens"] = _window(provider.tokens_rate)
         self._told: dict[Unit, Told] = {}
-        self._learned = Learned(trusting="requests" in self._declared)
+        self._learned = Learned(self._declared.get("requests"))
 
     def apart(self) -> "Limits":
         """Limits of one model alone: what is declared is shared, what is told and learned is its own."""
         limits = Limits.__new__(Limits)
         limits._declared, limits._told = self._declared, {}
-        limits._learned = Learned(trusting=True)
+        limits._learned = Learned(self._declared.get("requests"))
         return limits
 
     def ready_at(self, weight: Weight, now: float) -> float:
@@ -78,8 +78,9 @@ class Limits:
                 told = self._told[allowance.unit] = Told(allowance.limit)
                 for sent in self._learned.log if allowance.unit == "requests" else ():
                     told.take(1, sent.at)
-                self._learned.trusting = self._learned.trusting or allowance.unit == "requests"
             self._told[allowance.unit].heard(allowance, grant.at, now)
+            if allowance.unit == "requests":
+                self._learned.trust(self._told["requests"].window)
 
     def refused(self, grant: Grant, now: float, hinted: bool) -> None:
         """The request was refused for the rate, with a hint when to come back or without."""

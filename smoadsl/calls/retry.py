@@ -71,8 +71,8 @@ def _against_the_same(at: Standing) -> str:
         return f"the provider wants {hint_s:.0f} s, and another can be asked"
     if len(at.faults) > allowed:
         return "no more retries" if allowed else "no retries"
-    if at.ahead and at.attempts + at.ahead >= max(_MOST_ATTEMPTS, at.retries + 1):
-        return "the other routes are to have their turn"
+    if at.attempts + at.ahead >= max(_MOST_ATTEMPTS, at.retries + 1):
+        return "the other routes are to have their turn" if at.ahead else "no more attempts"
     if not at.tries_left:
         return "too many calls to this route are being retried already"
     return ""

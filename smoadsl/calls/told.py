@@ -31,9 +31,9 @@ class Told:
         self._none_before = 0.0
 
     @property
-    def period_s(self) -> float | None:
-        """The period as it is known so far."""
-        return self._window.period_s if self._window else None
+    def window(self) -> Window | None:
+        """The limit as it is known so far."""
+        return self._window
 
     def ready_at(self, amount: float, now: float) -> float:
         """When so much may be taken."""

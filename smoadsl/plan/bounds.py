@@ -239,7 +239,7 @@ class Walk:
         once = self._call(call, read, prompt, more, is_verdict=True)
         if self._mode != "worst":
             return once
-        return once.then(self._call(call, read, prompt, 2 * (more + call.longest), is_verdict=True))
+        return once.then(self._call(call, read, prompt, 2 * (more + call.max_tokens), is_verdict=True))
 
     def _call(
         self, call: Call, read: Going, prompt: int, more: int = 0, is_verdict: bool = False, samples: int = 1

@@ -32,12 +32,7 @@ class Call(Frozen):
 
     @property
     def max_tokens(self) -> int:
-        """The most that a response can have, whichever route gives it."""
-        return max(route.sampling.max_tokens for route in self.routes)
-
-    @property
-    def longest(self) -> int:
-        """The most tokens of a response that is asked for once more, twice as long, where `length` says so."""
+        """The most that a response can have, whichever route gives it; one that grows has twice as many."""
         return max(route.sampling.max_tokens * (2 if route.length == "grow" else 1) for route in self.routes)
 
     @property

@@ -86,4 +86,5 @@ def _last_call(pipeline: Pipeline) -> Cost:
 def _reserved(call: Call, samples: int = 1) -> Cost:
     """What is reserved for a call at least: all that it may answer, to an empty prompt."""
     prices = [route.price.of(Usage(0, samples * route.sampling.max_tokens)) for route in call.routes if route.price]
-    return Cost(1, samples * call.max_tokens, max(prices, default=Decimal(0)))
+    written = max(route.sampling.max_tokens for route in call.routes)
+    return Cost(1, samples * written, max(prices, default=Decimal(0)))

@@ -92,10 +92,10 @@ def response_tokens(does: Call | Pipeline) -> int:
     """The most that an agent can answer; in the place of a pipeline's aggregate one of its agents may."""
     match does:
         case Call():
-            return does.longest
+            return does.max_tokens
         case Pipeline():
             agents = max((response_tokens(a.does) for layer in does.layers for a in layer.agents), default=0)
-            return max(agents, does.aggregate.call.longest if isinstance(does.aggregate, ModelAggregate) else 0)
+            return max(agents, does.aggregate.call.max_tokens if isinstance(does.aggregate, ModelAggregate) else 0)
         case _:
             assert_never(does)
 

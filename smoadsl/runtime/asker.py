@@ -40,17 +40,17 @@ class Place:
 class Asker:
     """Makes calls in a run. `within` gives one that spends from a pipeline's own budget as well."""
 
-    def __init__(self, caller: Caller, emit: Emit, seed: str) -> None:
+    def __init__(self, caller: Caller, emit: Emit, seed: str, budget: Budget | None = None) -> None:
         self._caller = caller
         self._emit = emit
         self._seed = seed
         self._owner = f"run {next(_RUNS)}"
         self._books = Books(asyncio.get_running_loop().time())
-        self.budget: Budget | None = None
+        self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
-        inner = Asker(self._caller, self._emit, self._seed)
-        inner._books, inner._owner, inner.budget = self._books, self._owner, budget
+        inner = Asker(self._caller, self._emit, self._seed, budget)
+        inner._books, inner._owner = self._books, self._owner
         return inner
 
     @property

@@ -48,8 +48,13 @@ class RunError(Exception):
     """A run that has no answer; the message is one sentence that says why."""
 
 
-async def execute(plan: Plan, conversation: Conversation, caller: Caller, emit: Emit, seed: int = 0) -> Answer:
-    """Run the plan. Raises `RunError` when there is no answer; what was paid for by then has been emitted."""
+async def execute(
+    plan: Plan, conversation: Conversation, caller: Caller, emit: Emit, seed: int = 0, around: Budget | None = None
+) -> Answer:
+    """Run the plan. Raises `RunError` when there is no answer; what was paid for by then has been emitted.
+
+    `around` is a budget that several runs share; this one spends from it as well as from the plan's own.
+    """
     degraded: list[str] = []
 
     def hear(event: events.Event) -> None:
@@ -58,7 +63,7 @@ async def execute(plan: Plan, conversation: Conversation, caller: Caller, emit: 
         emit(event)
 
     mixed = f"{seed}\x00{conversation.prompt}"
-    asker = Asker(caller, hear, mixed)
+    asker = Asker(caller, hear, mixed, around)
     asker.tell(events.RunStarted, plan=plan, messages=conversation.messages, input=dict(conversation.input), seed=seed)
     try:
         text = await _Execution(plan, plan.pipeline, conversation, asker, mixed).text()

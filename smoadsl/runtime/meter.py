@@ -69,12 +69,12 @@ class Meter:
         self._budget.reserve(Cost(1) + cost, self._last)  # a call that has begun stays one
         self._spare = cost
 
-    def bill(self, max_tokens: int) -> "Bill":
+    def bill(self, max_tokens: int, extra: bool = False) -> "Bill":
         """Reserve an attempt. Raises `Exhausted` when one before it was billed and the budget holds no other."""
         worst = self._worst(max_tokens)
         if self._budget is not None and self._spare != worst.cost:
             self._give_back()
-            self._budget.reserve(worst.cost, self._last)
+            self._budget.reserve(worst.cost, self._last, extra)
         self._spare = Cost()
         return Bill(self, worst)
 

@@ -1,0 +1,175 @@
+"""Test money, to exceed no budget whatever happens at once, and to waste none of it."""
+
+import asyncio
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from smoadsl.adapters.base import Fault, FaultKind, Reply, Request, Usage
+from smoadsl.adapters.scripted import Answer, Scripted
+from smoadsl.calls.budget import Budget, Cost, Exhausted, Limits
+from smoadsl.calls.caller import Caller
+from smoadsl.calls.session import Session
+from smoadsl.plan.plan import Plan
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.events import Event, RunFailed, RunFinished
+from smoadsl.runtime.executor import RunError, execute
+from smoadsl.tools.virtual_clock import run_virtually
+from tests.scripts import KEYS, planned
+
+ONE_CALL = """
+model a = "groq/a" { max_tokens = 100, price = { input = $0, output = $1_000 } }
+pipeline p { aggregate a }
+"""
+MIXTURE = """
+model a = "groq/a" { max_tokens = 50, price = { input = $1, output = $3 }, hedge = 400ms, fallback = b, length = grow }
+model b = "groq/b" { max_tokens = 80, price = { input = $2, output = $9 }, length = fail }
+pipeline p {
+  layer one repeat 2 {
+    propose a * 3, b
+    judge   b keep 2
+  }
+  aggregate a { stream = false }
+}
+"""
+FAULTS = (
+    Fault(FaultKind.STATUS, "busy", status=429),
+    Fault(FaultKind.STATUS, "down", status=503),
+    Fault(FaultKind.NOT_SENT, "refused"),
+    Fault(FaultKind.TRUNCATED, "cut", billed=True),
+    Fault(FaultKind.EMPTY, "empty", billed=True),
+    Fault(FaultKind.REFUSED, "refused", billed=True),
+)
+
+
+def session_for(plan: Plan, adapter: Scripted) -> Session:
+    return Session(plan.providers, KEYS, lambda kind, connection: adapter)
+
+
+async def ran(plan: Plan, caller: Caller, around: Budget, hear: list[Event]) -> str | None:
+    try:
+        return (await execute(plan, Conversation.of("hi"), caller, hear.append, around=around)).text
+    except RunError:
+        return None
+
+
+def test_a_thousand_pipelines_with_money_for_ten_calls_send_ten() -> None:
+    """Each call costs ten cents at most, and does."""
+    plan = planned(ONE_CALL)
+
+    async def script(request: Request) -> Answer:
+        await asyncio.sleep(0.5)
+        return Reply("x", "stop", Usage(1, 100), "a")
+
+    adapter = Scripted(script)
+
+    async def main() -> list[str | None]:
+        around = Budget(Limits(usd=Decimal(1)))
+        async with session_for(plan, adapter) as session:
+            caller = Caller(session, Random(0))
+            return await asyncio.gather(*(ran(plan, caller, around, []) for _ in range(1_000)))
+
+    answers = run_virtually(main())
+    assert len(adapter.requests) == 10
+    assert sum(answer is not None for answer in answers) == 10
+
+
+def test_a_thousand_tasks_reserve_and_settle_at_once() -> None:
+    """What calls do not need comes back, and others are made of it, but never more than there is."""
+    budget = Budget(Limits(tokens=10_000))
+    under_way = most = sent = 0
+
+    async def one(random: Random) -> None:
+        nonlocal under_way, most, sent
+        await asyncio.sleep(random.uniform(0, 20))
+        try:
+            budget.reserve(Cost(1, 1_000))
+        except Exhausted:
+            return
+        under_way, sent = under_way + 1, sent + 1
+        most = max(most, under_way)
+        await asyncio.sleep(random.uniform(0, 0.1))
+        under_way -= 1
+        budget.settle(Cost(0, 1_000), Cost(0, 50))
+
+    async def main() -> None:
+        await asyncio.gather(*(one(Random(seed)) for seed in range(1_000)))
+
+    run_virtually(main())
+    assert most <= 10
+    assert 10 < sent <= 10_000 / 50
+
+
+def simulated(seed: int) -> None:
+    """Runs that share a budget, with faults, hedges, answers that are cut and grown, counted and not counted."""
+    random = Random(seed)
+    plan = planned(MIXTURE)
+    price = {"a": (1, 3), "b": (2, 9)}
+    shape = random.choice(("usd", "tokens", "calls"))
+    amount = random.randint(1, 4_000)
+    limits = {
+        "usd": Limits(usd=Decimal(amount) / 200_000),
+        "tokens": Limits(tokens=amount * 4),
+        "calls": Limits(calls=amount % 40 + 1),
+    }[shape]
+    faults = random.choice((0.0, 0.2, 0.6))
+    spent_usd, spent_tokens = Decimal(0), 0
+    told: list[Event] = []
+
+    def billed(model: str, input_tokens: int, output_tokens: int) -> None:
+        """What the provider puts on the bill, at once: the worst for us."""
+        nonlocal spent_usd, spent_tokens
+        into, out = price[model]
+        spent_usd += Decimal(into * input_tokens + out * output_tokens) / 1_000_000
+        spent_tokens += input_tokens + output_tokens
+        assert limits.usd is None or spent_usd <= limits.usd, seed
+        assert limits.tokens is None or spent_tokens <= limits.tokens, seed
+
+    async def script(request: Request) -> Answer:
+        size = sum(len(message.content.encode()) for message in request.messages)
+        most = request.sampling.max_tokens
+        chance = random.random()
+        if chance < faults:
+            await asyncio.sleep(random.uniform(0, 1))
+            fault = random.choice(FAULTS)
+            if fault.billed:
+                billed(request.model, size // 2 + 1, most)
+            return fault
+        output = random.randint(1, most)
+        billed(request.model, random.randint(1, size // 2 + 1), output)
+        await asyncio.sleep(random.uniform(0, 1))
+        finish = random.choice(("stop", "stop", "length"))
+        usage = Usage(size // 2 + 1, output, estimated=random.random() < 0.1)
+        return Reply("x" * random.randint(1, 4 * output), finish, usage, request.model)  # type: ignore[arg-type]
+
+    async def main() -> None:
+        around = Budget(limits)
+        async with session_for(plan, Scripted(script)) as session:
+            caller = Caller(session, random)
+            await asyncio.gather(*(ran(plan, caller, around, told) for _ in range(random.choice((1, 1, 4)))))
+            assert session.gate("groq").is_idle
+        totals = [event.totals for event in told if isinstance(event, RunFinished | RunFailed)]
+        settled = sum(total.input_tokens + total.output_tokens for total in totals)
+        assert around.taken.tokens >= max(settled, spent_tokens), seed
+        if not any(total.estimated for total in totals):
+            assert around.taken.tokens == settled, seed  # nothing stays reserved
+
+    run_virtually(main())
+    assert limits.calls is None or sum(event.type == "call_started" for event in told) <= limits.calls
+
+
+def test_no_budget_is_exceeded(request: pytest.FixtureRequest) -> None:
+    for seed in range(10_000 if request.config.getoption("--profile") == "long" else 500):
+        simulated(seed)
+
+
+def test_a_budget_that_holds_one_call_holds_it() -> None:
+    plan = planned(ONE_CALL.replace("pipeline p {", "pipeline p {\n  budget { usd = $0.10 }\n "))
+    adapter = Scripted(lambda request: Reply("x", "stop", Usage(1, 100), "a"))
+
+    async def main() -> str | None:
+        async with session_for(plan, adapter) as session:
+            return await ran(plan, Caller(session, Random(0)), Budget(Limits()), [])
+
+    assert run_virtually(main()) == "x"
