@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smoadsl.adapters.base import Message, Reply, Request, Usage
-from smoadsl.adapters.scripted import several
+from smoadsl.adapters.base import Message, Request
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import CallStarted, Purpose
@@ -65,10 +64,8 @@ PLANS = {
 def sent(plan: Plan, conversation: Conversation) -> list[tuple[CallStarted, Request]]:
     """What a rehearsed run of the plan as it is sends when its replies are the placeholders."""
 
-    def reply(call: CallStarted, request: Request) -> Reply:
-        asked = [call.model_copy(update={"agent": name}) for name in call.samples] or [call]
-        texts = [stand_in(one, request, DECLARED) for one in asked]
-        return several([Reply(text, "stop", Usage(1, 1), request.model) for text in texts])
+    def reply(call: CallStarted, request: Request) -> str:
+        return stand_in(call, request, DECLARED)
 
     made = run(plan, reply, conversation)
     assert made.failed == ""
