@@ -10,10 +10,11 @@ from smoadsl.calls.budget import Limits
 from smoadsl.calls.prices import listed
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules, settings
-from smoadsl.language.agents import MOST_AGENTS_IN_ALL, Room, names_of, read_agents
+from smoadsl.language.agents import Room, names_of, read_agents
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.conditions import Conditions, mentions_scores
 from smoadsl.language.declare import Declarations
+from smoadsl.language.extent import Extents
 from smoadsl.language.judging import read_judge
 from smoadsl.language.taken import say_untaken
 
@@ -32,16 +33,6 @@ _LAYER_ORDER: Mapping[type[nodes.Node], str] = {
     nodes.Stop: "stop",
 }
 
-MOST_PROPOSALS = 1_000_000  # of one run, all rounds together
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """How many agents a pipeline has in all, and how often one run could ask them."""
-
-    agents: int
-    asked: int
-
 
 class Composer:
     def __init__(self, declarations: Declarations) -> None:
@@ -50,7 +41,7 @@ class Composer:
         self.inner: set[str] = set()  # pipelines that are agents of others
         self._done: dict[str, checked.Pipeline | None] = {}
         self._open: list[str] = []  # the chain of pipelines being composed
-        self._sizes: dict[str, _Size] = {}
+        self._extents = Extents(self.names)
         self._models: dict[str, list[checked.Model]] = {}  # which each can ask
         self._room = Room()
 
@@ -91,7 +82,7 @@ class Composer:
         end = self._aggregate(aggregate, written, layer_lost) if aggregate else None
         if aggregate is None and not self.names.lost(node, "aggregate", node.statements):
             self.names.said.append(pipeline_problems.no_aggregate(node.name.span, node.name.text))
-        self._not_too_large(node, layers)
+        self._extents.add(node, layers)
         if end is None or form is None or len(layers) < len(written) or len(self.names.said) > said_before:
             return None
         if self.names.lost(node):
@@ -142,24 +133,6 @@ class Composer:
                 seen = seen if layer.when else set()
                 seen |= names_of(layer.agents)
         return layers
-
-    def _not_too_large(self, node: nodes.Pipeline, layers: Sequence[checked.Layer]) -> None:
-        """Pipelines of pipelines multiply; what would start too many agents, or ask them too often, is refused before
-        it is unfolded."""
-        one = _Size(1, 1)
-        agents = asked = 0
-        for layer in layers:
-            targets = (agent.target for agent in layer.agents)
-            sizes = [self._sizes.get(t.name, one) if isinstance(t, checked.Pipeline) else one for t in targets]
-            agents += sum(size.agents for size in sizes)
-            asked += layer.rounds * sum(size.asked for size in sizes)
-        self._sizes[node.name.text] = _Size(min(agents, MOST_AGENTS_IN_ALL), min(asked, MOST_PROPOSALS))
-        if agents > MOST_AGENTS_IN_ALL:
-            what = f"one run of `{node.name.text}` can start {agents:,} agents; {MOST_AGENTS_IN_ALL:,} are the most"
-            self.names.said.append(pipeline_problems.too_large_to_run(node.name.span, what))
-        elif asked > MOST_PROPOSALS:
-            what = f"one run of `{node.name.text}` can ask agents {asked:,} times; {MOST_PROPOSALS:,} are the most"
-            self.names.said.append(pipeline_problems.too_large_to_run(node.name.span, what))
 
     # ---- the parts of a pipeline
 
