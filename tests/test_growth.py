@@ -1,4 +1,4 @@
-"""Test growth, to hold the compiler's time and memory to the size of what it reads, whatever stands there many times."""
+"""Test growth, to hold the compiler's time and memory to the size of what it reads, however often it stands there."""
 
 import time
 import tracemalloc
@@ -10,6 +10,7 @@ from smoadsl.diagnostics.render.text import render
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.parse import MOST_CHARACTERS, parse
 from smoadsl.plan.compile import analyse
+from tests.test_robust import survives
 
 
 def times(text: str) -> Callable[[int], str]:
