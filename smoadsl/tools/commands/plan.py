@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 import click
 
+from smoadsl.diagnostics.diagnostic import Outcome, Severity
 from smoadsl.diagnostics.render.text import harmless, printable
 from smoadsl.language.check import Given
 from smoadsl.plan.bounds import PROMPT_TOKENS
@@ -22,6 +23,8 @@ from smoadsl.show.difference_markdown import difference_markdown
 from smoadsl.show.messages import messages_text
 from smoadsl.show.safe import encodable
 from smoadsl.show.steps import plan_text
+from smoadsl.tools.formats import write
+from smoadsl.tools.gated import document, over
 from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.messages import TooManyCalls, preview
 from smoadsl.tools.named import Named, compiled, named
@@ -30,7 +33,8 @@ from smoadsl.tools.revision import RevisionError
 from smoadsl.tools.sizing import Dollars, check_names, sized
 
 F = TypeVar("F", bound=Callable[..., Any])
-Format = Literal["text", "json", "markdown"]
+Format = Literal["text", "json", "markdown", "github", "sarif", "junit"]
+_FOR_CI = ("github", "sarif", "junit")
 
 
 def _size_options(command: F) -> F:
@@ -60,8 +64,8 @@ def _gate_options(command: F) -> F:
 @click.option(
     "--against", metavar="[REV:]FILE[:NAME]", help="What changed since that file, or that git revision of it."
 )
-@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]),
-              help="Markdown, with --against: a comment for a pull request.")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(get_args(Format)),
+              help="Markdown, with --against: a comment on a change. For CI: problems and limits.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @_gate_options
 @_size_options
@@ -90,9 +94,11 @@ def command(
     form = _format(format_, as_json, prompt, against)
     what = _which(file, pipeline)
     wanted, options = given(params, models, base_urls), sized(prompt_tokens, latencies, without)
+    gates = Gates(max_usd, max_calls, max_tokens)
+    if form in _FOR_CI:
+        _write_for_ci(what, _compiled(what, wanted, options, root), gates, form)
     reviewed = _plan(what, wanted, options, root)
     check_names(reviewed.plan, options)
-    gates = Gates(max_usd, max_calls, max_tokens)
     if prompt is not None:
         _show_messages(reviewed.plan, prompt, form)
     elif against is not None:
@@ -101,10 +107,10 @@ def command(
         _write(reviewed.plan.model_dump_json(indent=2) + "\n")
     else:
         _print(plan_text(reviewed.plan, text_width()))
-    over = list(exceeded(reviewed.plan, gates))
-    for sentence in over:
+    sentences = list(exceeded(reviewed.plan, gates))
+    for sentence in sentences:
         click.echo(f"error: {printable(sentence)}", err=True)
-    sys.exit(Exit.PROBLEMS if over else Exit.DONE)
+    sys.exit(Exit.PROBLEMS if sentences else Exit.DONE)
 
 
 def _format(format_: Format | None, as_json: bool, prompt: str | None, against: str | None) -> Format:
@@ -116,6 +122,8 @@ def _format(format_: Format | None, as_json: bool, prompt: str | None, against: 
         raise click.UsageError("--messages needs a prompt that is not empty")
     if format_ == "markdown" and against is None:
         raise click.UsageError("--format markdown is a comment on a change: give --against as well")
+    if format_ in _FOR_CI and (prompt is not None or against is not None):
+        raise click.UsageError(f"--format {format_} tells problems and limits: leave --messages and --against out")
     return "json" if as_json else format_ or "text"
 
 
@@ -130,12 +138,7 @@ def _which(file: str, pipeline: str | None) -> Named:
 
 def _plan(what: Named, wanted: Given, options: Options, root: str | None, is_other: bool = False) -> Reviewed:
     """The plan of what is named; the end where there is none. Of the other side's file only its errors are told."""
-    try:
-        outcome = compiled(what, wanted, options, root)
-    except OSError as error:
-        raise click.UsageError(f"{what.file}: {error.strerror or error}") from None
-    except RevisionError as error:
-        raise click.UsageError(str(error)) from None
+    outcome = _compiled(what, wanted, options, root)
     if outcome.value is None or not is_other:
         show_diagnostics(outcome.diagnostics)
     if outcome.value is None:
@@ -143,6 +146,15 @@ def _plan(what: Named, wanted: Given, options: Options, root: str | None, is_oth
             click.echo(f"error: there is no plan of {printable(what.shown)} to compare with", err=True)
         sys.exit(problems_exit(outcome.diagnostics))
     return outcome.value
+
+
+def _compiled(what: Named, wanted: Given, options: Options, root: str | None) -> Outcome[Reviewed]:
+    try:
+        return compiled(what, wanted, options, root)
+    except OSError as error:
+        raise click.UsageError(f"{what.file}: {error.strerror or error}") from None
+    except RevisionError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _other(against: str, what: Named, wanted: Given, options: Options, root: str | None) -> Reviewed:
@@ -154,6 +166,13 @@ def _other(against: str, what: Named, wanted: Given, options: Options, root: str
 
 
 # ---- what is shown
+
+
+def _write_for_ci(what: Named, outcome: Outcome[Reviewed], gates: Gates, form: Format) -> NoReturn:
+    said = (*outcome.diagnostics, *over(what, outcome, gates))
+    write(document(what, said, form))
+    bad = any(one.severity is Severity.ERROR for one in said)
+    sys.exit(problems_exit(said) if bad else Exit.DONE)
 
 
 def _show_messages(plan: Plan, prompt: str, form: Format) -> None:
