@@ -18,6 +18,13 @@ MODELS = {  # of each provider one that is cheap and quick; who has several keys
     "cerebras": "llama3.1-8b",
     "fireworks": "accounts/fireworks/models/llama-v3p3-70b-instruct",
     "xai": "grok-3-mini",
+    "cohere": "command-r7b-12-2024",
+    "deepinfra": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "huggingface": "meta-llama/Llama-3.3-70B-Instruct",
+    "moonshot": "moonshot-v1-8k",
+    "nvidia": "meta/llama-3.3-70b-instruct",
+    "perplexity": "sonar",
+    "sambanova": "Meta-Llama-3.3-70B-Instruct",
 }
 
 
