@@ -150,3 +150,14 @@ def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
         assert smoadsl(command, "--root", str(file), str(file)).exit_code == 2
     assert smoadsl("run", "--root", str(inner), str(file), "hi").exit_code == 1
     assert smoadsl("run", "--root", str(inner), str(tmp_path / "models.moa"), "hi").exit_code == 2
+
+
+def test_tests_of_imported_files_do_not_run(tmp_path: Path) -> None:
+    test = 'test "%s" for p {\n  prompt "hi"\n  reply * "x"\n}\n'
+    (tmp_path / "a.moa").write_text(
+        'model m = "groq/x"\npipeline p { aggregate m }\n' + test % "of a", encoding="utf-8"
+    )
+    (tmp_path / "b.moa").write_text('import "a.moa"\n' + test % "of b", encoding="utf-8")
+    done = smoadsl("test", str(tmp_path / "b.moa"))
+    assert (done.exit_code, done.stderr) == (0, "1 passed, 0 failed\n")
+    assert "of b" in done.stdout

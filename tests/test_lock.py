@@ -10,10 +10,10 @@ TEXT = """\
 param n = 2
 model spare = "groq/y"
 model m = "groq/x" { temperature = 0.7 }
-template ask = "Write {{ n }} roles."
+template ask = "Write {{ n }} roles: {{ dataset }} {{ task }}"
 roles panel = generate(m, n) { dataset = "Sums.", task = "Add.", template = ask }
 pipeline p {
-  layer one { propose m * 2 as panel }
+  layer one { propose m * n as panel }
   aggregate spare
 }
 """
@@ -21,9 +21,10 @@ SAMPLED = "{ temperature = 0.7 }"
 
 
 def print_of(text: str, given: Given | None = None) -> str:
-    program = analyse(Source("t.moa", text), given).value
-    assert program is not None
-    (recipe,) = program.recipes
+    outcome = analyse(Source("t.moa", text), given)
+    assert outcome.ok
+    assert outcome.value is not None
+    (recipe,) = outcome.value.recipes
     return recipe.fingerprint
 
 
@@ -39,7 +40,7 @@ def print_of(text: str, given: Given | None = None) -> str:
         ("param n = 2", "param n = 3"),
         ("Sums.", "Products."),
         ("Add.", "Multiply."),
-        ("Write {{ n }} roles.", "Write {{ n }} good roles."),
+        ("{{ n }} roles", "{{ n }} good roles"),
         (", template = ask", ""),
     ],
 )

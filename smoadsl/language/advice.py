@@ -18,23 +18,27 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 _ALLOWED = re.compile(r"#\s*moa:\s*allow\s+((?:MOA\d{3}[\s,]*)+)")
 
 
-def advice(names: Names, program: checked.Program, files: Sequence[nodes.File]) -> Iterator[Diagnostic]:
-    """All advice on a program, less what its lines allow."""
-    for found in _all(names, program, files):
+def advice(
+    names: Names, program: checked.Program, files: Sequence[nodes.File], roles_are_made: bool = False
+) -> Iterator[Diagnostic]:
+    """All advice on a program, less what its lines allow. `roles_are_made`: whoever asks makes missing roles anyway."""
+    for found in _all(names, program, files, roles_are_made):
         line = found.span.source.line(found.span.source.place(found.span.start)[0])
         allowed = _ALLOWED.search(line)
         if not allowed or found.code not in allowed[1]:
             yield found
 
 
-def _all(names: Names, program: checked.Program, files: Sequence[nodes.File]) -> Iterator[Diagnostic]:
+def _all(
+    names: Names, program: checked.Program, files: Sequence[nodes.File], roles_are_made: bool
+) -> Iterator[Diagnostic]:
     for item in files[0].items:  # a file that is imported may offer more than this one needs
         if isinstance(item, nodes.Import | nodes.Test | nodes.Pipeline) or not program.pipelines:
             continue
         if item.name.text not in names.used:
             yield problems.unused(item.name.span, KINDS[type(item)], item.name.text)
     for recipe in program.recipes:
-        if not recipe.locked:
+        if not recipe.locked and not roles_are_made:
             yield problems.not_locked(recipe.span, recipe.name, recipe.span.source.name)
     for name in program.main:
         if name in program.pipelines:

@@ -70,7 +70,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     recipes = declarations.recipes
     program = checked.Program(whole, main, frozenset(composer.inner), tuple(t for t in tests if t), recipes)
     if loaded.whole and not names.said:
-        names.said.extend(advice(names, program, files))
+        names.said.extend(advice(names, program, files, given.roles_may_change))
     return Outcome(program, in_order(names.said))
 
 

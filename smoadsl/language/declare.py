@@ -1,6 +1,7 @@
 """Declare, to turn what is declared outside pipelines into what it means: providers, models, roles and templates."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -238,6 +239,14 @@ class Declarations:
             if self._generated - int(args[1]) <= MOST_GENERATED:
                 self.names.said.append(problems.out_of_range(call.args[1].span, due))
             return None
+        for setting in node.settings.settings if node.settings and template else ():
+            key = setting.key.text
+            if key in ("dataset", "task") and template and not uses(template, key):
+                why, help = (
+                    f"the template `{template.name}` does not use it",
+                    f"write `{{{{ {key} }}}}` in the template",
+                )
+                self.names.said.append(problems.without_effect(setting.key.span, key, "these roles", why, help))
         name, n, dataset, task = node.name.text, int(args[1]), read.get("dataset", ""), read.get("task", "")
         print_ = fingerprint(model, n, dataset, task, template.text if template else built_in("roles"))
         entry = read_lock(node.span.source, self._reader).get(name)
@@ -314,3 +323,8 @@ class Declarations:
             self._checked.add((template.name, place))
             told = self._unknown.setdefault(template.name, set())
             self.names.said.extend(check_template(template, place, told))
+
+
+def uses(template: checked.Template, variable: str) -> bool:
+    """Whether a template speaks of a variable that it is given."""
+    return re.search(rf"\b{variable}\b", template.text) is not None

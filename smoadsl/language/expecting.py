@@ -120,9 +120,9 @@ class Expectations:
             if left.fact == "answer":
                 help = "compare `value`, which is a number where the pipeline says `answer number`"
             said = problems.wrong_expectation(node.span, left.fact, _SHOWN[left.kind], f"by `{operator}`", help)
-        elif not _fits(left.kind, operator, right.kind):
+        elif not _fits(left.kind, operator, right.kind) or (operator == "matches" and right.fact):
             how = f"with {_SHOWN[right.kind] if right.kind else rules.describe(right.written)}"
-            how += f" by `{operator}`" * (left.kind == "value" and operator not in ("==", "!="))
+            how += f" by `{operator}`" * (operator == "matches" or (left.kind == "value" and operator in _ORDERING))
             help = _mend(left, operator, right)
             said = problems.wrong_expectation(right.written.span, left.fact, _SHOWN[left.kind], how, help)
         elif operator == "matches" and (why := _wrong_with_pattern(right.node)):
@@ -146,10 +146,18 @@ class Expectations:
             return _Side(node, node, None)
         if not isinstance(value, nodes.Ref):
             return _Side(node, value, _LITERALS.get(type(value)))
-        if isinstance(of, nodes.Path) and FACTS.get(".".join(of.parts)) == "list":
+        beside = ".".join(of.parts) if isinstance(of, nodes.Path) else ""
+        kind = FACTS.get(beside)
+        if kind == "list":
             return _Side(node, nodes.Text(node.span, value.name), "text")  # the name of an agent
-        if not self._names.unread(node.parts[0]):
-            self._names.said.append(pipeline_problems.unknown_expectation(node.span, name, FACTS))
+        if self._names.unread(node.parts[0]):
+            return None
+        if kind in ("text", "value"):
+            quoted = f'put it in quotes: `"{name}"`'
+            said = problems.wrong_expectation(node.span, beside, _SHOWN[kind], f"with the name `{name}`", quoted)
+        else:
+            said = pipeline_problems.unknown_expectation(node.span, name, FACTS)
+        self._names.said.append(said)
         return None
 
     def _known(self, node: nodes.Operand) -> bool:
@@ -180,6 +188,8 @@ def _fits(kind: Kind, operator: str, other: Kind | None) -> bool:
 def _mend(left: _Side, operator: str, right: _Side) -> str:
     """How the right side would be written."""
     written, name = right.written.span.text, left.fact
+    if left.kind == "list" and isinstance(right.node, nodes.Text):
+        return f'name agents in brackets: `{name} {operator} ["{right.node.value[:40]}"]`'
     if not right.fact and right.node is not right.written:
         return f"give the param `{written}` a value of that type"
     match left.kind, right.node:
@@ -194,6 +204,8 @@ def _mend(left: _Side, operator: str, right: _Side) -> str:
         case (("text" | "value"), nodes.Number()):
             return f'put it in quotes: `{name} {operator} "{written}"`'
     match left.kind:
+        case _ if operator == "matches":
+            return f'write a pattern: `{name} matches "^4"`'
         case "truth":
             return f"write `{name}`, or `not {name}`"
         case "list":

@@ -1,10 +1,9 @@
 """Judging, to turn a judge statement into what it means: who judges, how many are kept, and what else it is told."""
 
-import re
 from collections.abc import Iterator
 
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules, settings
-from smoadsl.language.declare import Declarations
+from smoadsl.language.declare import Declarations, uses
 from smoadsl.language.resolve import Names
 
 _BY_MODEL = ("score", "pairwise")
@@ -66,7 +65,7 @@ def _say_idle(
             why, help = "it asks no model", "take it away, or let a model judge: `judge MODEL`"
         elif isinstance(by, checked.ModelJudge) and by.kind == "pairwise" and key in settings.USES_NO_LIST:
             why, help = settings.USES_NO_LIST[key], "take it away, or judge with `MODEL` or `score(MODEL)`"
-        elif key == "criteria" and template and not re.search(r"\bcriteria\b", template.text):
+        elif key == "criteria" and template and not uses(template, key):
             why, help = f"its template `{template.name}` does not use them", "write `{{ criteria }}` in the template"
         if why:
             names.said.append(problems.without_effect(setting.key.span, key, of, why, help))

@@ -62,7 +62,7 @@ def test_a_rule_is_written_back_in_the_words_of_the_language(rule: str) -> None:
 def test_roles_views_and_own_templates_are_named() -> None:
     shown = plan_text(
         planned("""
-template mine = "{{ responses | length }}"
+template mine = "{{ responses | length }} by {{ criteria }}"
 roles two = ["You are a careful chemist. You weigh twice.", "Be brief"]
 pipeline p {
   answer choice("A", "B")

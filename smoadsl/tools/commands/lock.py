@@ -45,7 +45,7 @@ def command(
     if only_check:
         click.echo(f"{file}: not locked as written: {names}", err=True)
         sys.exit(Exit.PROBLEMS)
-    click.echo(f"making {names}", err=True)
+    click.echo(f"making roles: {names}", err=True)
     try:
         for path in asyncio.run(lock_roles(making, seed=seed)):
             click.echo(f"{path} written: review and commit it", err=True)
