@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smoadsl.diagnostics.render.text import render
 from smoadsl.diagnostics.source import Source
 from smoadsl.language import brackets
-from smoadsl.language.parse import MOST_CHARACTERS, parse
+from smoadsl.language.parse import parse
 from smoadsl.language.tokens import words
 from smoadsl.plan.compile import analyse, compile
 from smoadsl.tools.reader import read_source
@@ -202,48 +202,6 @@ def test_any_number_is_a_value_or_told(number: str, key: str) -> None:
     )
 
 
-# ---- too much of it
-
-
-DEEP = {
-    "lists": "model m = " + "[" * MANY,
-    "objects": "model m = x " + "{ a = " * MANY,
-    "blocks": "pipeline p " + "{" * MANY,
-    "lines of blocks": "pipeline p " + "{\n" * MANY,
-    "calls": "roles r = " + "f(" * MANY,
-    "mixed": "roles r = " + "[{ a = (" * MANY,
-    "negations": "pipeline p { layer l { stop when " + "not " * MANY,
-    "negations in parentheses": "pipeline p { layer l { stop when " + ("not " * 9 + "(") * MANY,
-    "closed by the wrong one": "model m = [ " + "}[ " * (MANY // 5),
-    "and closed again": "roles r = " + "[" * MANY + "]" * MANY,
-}
-
-
-@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP.keys())
-def test_what_is_too_deep_is_told_once_and_at_once(text: str) -> None:
-    begin = time.process_time()
-    assert survives(text[:MOST_CHARACTERS]) == ["MOA004"]
-    assert time.process_time() - begin < 3
-
-
-@pytest.mark.parametrize(
-    "condition", ["not " * 60 + "true", "(" * 60 + "true" + ")" * 60, "not (round > 1 and (" * 20 + "true" + "))" * 20]
-)
-def test_what_may_be_deep_is_carried_through(condition: str) -> None:
-    text = f'model m = "groq/x"\npipeline p {{\n  layer l repeat 2 {{\n    propose m\n    stop when {condition}\n  }}\n'
-    assert survives(text + "  aggregate m\n}\n") == []
-
-
-def test_of_very_many_problems_a_hundred_are_shown_and_all_are_counted() -> None:
-    source = Source("x.moa", "}" * MANY)
-    said = analyse(source).diagnostics
-    shown = render(said)
-    assert len(said) == MANY
-    assert shown.count("error[MOA012]") == 100
-    assert f"and {MANY - 100} more" in shown.replace(",", "")
-    assert len(shown) < 50_000
-
-
 # ---- each mistake is told once
 
 
@@ -275,22 +233,3 @@ def test_nesting_is_counted_before_anything_is_built() -> None:
     assert not parse(Source("x.moa", "roles r = " + "[" * depth + "]" * depth)).diagnostics
     deeper = parse(Source("x.moa", "roles r = " + "[" * (depth + 1) + "]" * (depth + 1)))
     assert [(d.code, d.span.start) for d in deeper.diagnostics] == [("MOA004", 10 + depth)]
-
-
-CHAINS = {
-    "pipelines": (
-        'model m = "groq/x"\n@pipeline p# { layer l { propose p+ }\n  aggregate m }\n@',
-        "pipeline p@ { aggregate m }\n",
-    ),
-    "pipelines in a circle": ('model m = "groq/x"\n@pipeline p# { layer l { propose p+ }\n  aggregate m }\n@', ""),
-    "fallbacks": ('@model m# = "groq/x" { fallback = m+ }\n@pipeline p { aggregate m0 }\n', 'model m@ = "groq/x"\n'),
-    "fallbacks in a circle": ('@model m# = "groq/x" { fallback = m+ }\n@pipeline p { aggregate m0 }\n', ""),
-}
-
-
-@pytest.mark.parametrize(("links", "last"), CHAINS.values(), ids=CHAINS.keys())
-def test_a_chain_of_a_thousand_is_followed_or_told(links: str, last: str) -> None:
-    begin, link, end = links.split("@")
-    n = 1_000
-    chain = "".join(link.replace("#", str(i)).replace("+", str(i + 1 if last else (i + 1) % n)) for i in range(n))
-    survives(begin + chain + last.replace("@", str(n)) + end)
