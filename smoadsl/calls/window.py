@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _SLACK = 0.01  # of the period: how much later than planned a request may arrive
 _SHORT_S = 2.0  # in a period as short as this, requests are spread over it evenly
-_AT_ONCE = 0.02  # of a short period's count may be taken at once, to make up for a late timer
+_AT_ONCE = 0.05  # of a short period's count may be taken at once, to make up for a late timer
 
 
 @dataclass(slots=True)
