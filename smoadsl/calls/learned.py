@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smoadsl.calls.window import Taken, Window
+from smoadsl.calls.window import Bucket, Taken, Window
 
 _FIRST_AT_ONCE = 8
 _LEAST_EVIDENCE = 4
@@ -39,7 +39,7 @@ class Learned:
     """What one provider, or one model of it, has been seen to take. `known` is its limit where that is known from
     elsewhere: nothing is held back then before refusals show that it is another."""
 
-    def __init__(self, known: Window | None = None) -> None:
+    def __init__(self, known: Window | Bucket | None = None) -> None:
         self.log: deque[Sent] = deque(maxlen=_MOST_LOGGED)
         self._known = known
         self._on_trial: deque[Sent] = deque()
@@ -74,7 +74,7 @@ class Learned:
         self._was_full = self._was_full or at > now
         return at
 
-    def trust(self, known: Window | None) -> None:
+    def trust(self, known: Window | Bucket | None) -> None:
         """Its limit is told."""
         if self._window is None:
             self._known = known

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _SLACK = 0.01  # of the period: how much later than planned a request may arrive
 _SHORT_S = 2.0  # in a period as short as this, requests are spread over it evenly
-_AT_ONCE = 0.02  # of a short period's count may be taken at once, to make up for a late timer
+_AT_ONCE = 0.05  # of a short period's count may be taken at once, to make up for a late timer
 
 
 @dataclass(slots=True)
@@ -70,3 +70,44 @@ class Window:
             self._total -= self._log.popleft().amount
         if not self._log:
             self._total = 0.0  # no error of rounding is carried on
+
+
+_RESERVE = 0.02  # of what a bucket holds, left in it for what arrives closer together than it was sent
+
+
+class Bucket:
+    """A bucket that fills evenly with `count` in `period_s` seconds, for a server that is known to have one. All that a
+    window promises holds, but that no more than so much is taken in any period: of a full bucket twice as much is."""
+
+    def __init__(self, count: float, period_s: float, log: Iterable[Taken] = ()) -> None:
+        self._level = self._most = max(1.0, count * (1 - _RESERVE))
+        self._at = -math.inf
+        self.count = count
+        self.period_s = period_s
+        for taken in log:
+            self.take(taken)
+
+    def ready_at(self, amount: float, now: float) -> float:
+        """When so much may be taken; more than it holds is given once it is full."""
+        self._fill(now)
+        due = min(amount, self._most) - self._level
+        return now if due <= 1e-9 else now + due * self._step_s
+
+    def take(self, taken: Taken) -> None:
+        """Take it, allowed or not."""
+        self._fill(taken.at)
+        self._level -= taken.amount
+
+    def settle(self, taken: Taken, amount: float) -> None:
+        """It was more or less in the end."""
+        self._level = min(self._most, self._level + taken.amount - amount)
+        taken.amount = amount
+
+    @property
+    def _step_s(self) -> float:
+        return self.period_s * (1 + _SLACK) / self.count
+
+    def _fill(self, now: float) -> None:
+        if now > self._at:
+            self._level = min(self._most, self._level + (now - self._at) / self._step_s)
+            self._at = now

@@ -192,6 +192,32 @@ def test_the_period_of_fixed_windows_is_read_off_their_resets(told: float, perio
     assert limit.window.period_s == pytest.approx(period_s, rel=0.05)
 
 
+@pytest.mark.parametrize(("counting", "most_s"), [("fixed", 61.5), ("sliding", 61.5), ("bucket", 47.0)])
+def test_three_hundred_a_minute_are_told_and_used(counting: Counting, most_s: float) -> None:
+    """40 prompts, 520 calls: a window gives the rest after a minute, a bucket five each second."""
+    random = Random(0)
+    server = Limited(counter(counting, 300, 60.0, random), 300, random, tells="headers")
+
+    async def main() -> list[bool]:
+        async with session_of(server) as session:
+            caller = caller_of(session)
+            done = await asyncio.gather(*(pipeline(caller, str(n)) for n in range(40)))
+            assert asyncio.get_running_loop().time() < most_s
+            return done
+
+    assert all(run_virtually(main()))
+    assert server.refused <= 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.floats(0, 1e9)), max_size=30))
+def test_no_header_is_too_odd(headers: list[tuple[int, int, float]]) -> None:
+    limit = Told(3)
+    for number, (size, remaining, reset_s) in enumerate(headers):
+        limit.heard(Allowance("requests", size, remaining, reset_s), number, number)
+        limit.take(1, number)
+        assert limit.ready_at(1, number) >= number
+
+
 def test_the_period_of_a_bucket_is_read_off_how_fast_it_fills() -> None:
     limit = Told(14_400)  # a day's calls, one every six seconds
     for used in range(1, 30):
