@@ -94,6 +94,7 @@ class Walk:
         self._times = 2 if mode == "worst" else 1  # what a response's reader counts for each token of its writer
         self._capped = True
         self._inner: dict[object, Cost] = {}
+        self._tries: dict[object, Cost] = {}
         self.longest: dict[int, tuple[Call, int]] = {}
 
     def cost(self, capped: bool = True) -> Cost:
@@ -258,6 +259,12 @@ class Walk:
 
     def _tried(self, call: Call, input_tokens: int, samples: int) -> Cost:
         """A call with all its attempts. Those of one call follow each other and are one link of the chain."""
+        key = id(call.routes), input_tokens, samples
+        if key not in self._tries:  # many calls read as much by the same routes
+            self._tries[key] = self._all_attempts(call, input_tokens, samples)
+        return self._tries[key]
+
+    def _all_attempts(self, call: Call, input_tokens: int, samples: int) -> Cost:
         seconds = self._latency_s.get(call.model, self._latency_s.get("*", 0.0))
         read = written = 0
         usd = Decimal(0)

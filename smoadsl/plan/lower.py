@@ -60,6 +60,7 @@ class _Lowering:
         self.recipes: dict[str, plans.Recipe] = {}
         self.templates: dict[str, str] = {"built-in repair": built_in("repair")}
         self.spans: dict[Place, Span] = {}
+        self._routes: dict[object, tuple[Route, ...]] = {}
 
     def call(
         self,
@@ -73,11 +74,23 @@ class _Lowering:
         """A call of the model: its settings, under the defaults of the place, under the block written there."""
         name = template.name if template else f"{plans.BUILT_IN}{default}"
         self.templates[name] = template.text if template else built_in(default)
-        own = self.route(model, {**model.settings, **defaults, **overrides})
-        others = tuple(self.route(other, {**other.settings, **defaults}) for other in model.fallbacks)
-        call = plans.Call(model=model.name, routes=(own, *others), template=name, origin=span.origin)
+        routes = self.routes(model, overrides, defaults)
+        call = plans.Call(model=model.name, routes=routes, template=name, origin=span.origin)
         self.spans.setdefault((call.origin, call.model, name), span)
         return call
+
+    def routes(
+        self, model: checked.Model, overrides: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> tuple[Route, ...]:
+        """The routes of a model and of its fallbacks: worked out once for all places that say nothing of their own."""
+        key = model.name, tuple(defaults)
+        if not overrides and key in self._routes:
+            return self._routes[key]
+        own = self.route(model, {**model.settings, **defaults, **overrides})
+        others = tuple(self.route(other, {**other.settings, **defaults}) for other in model.fallbacks)
+        if not overrides:
+            self._routes[key] = (own, *others)
+        return own, *others
 
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
         self.providers[model.provider.name] = model.provider

@@ -40,7 +40,7 @@ def optimize(plan: Plan, without: Collection[str] = ()) -> Plan:
         if unique:
             after = plan.model_copy(update={"pipeline": cheaper, "decisions": (*plan.decisions, *unique)})
             plan = after.model_copy(update={"savings": (*plan.savings, _saving(name, plan, after))})
-        elif cheaper != plan.pipeline:
+        elif cheaper is not plan.pipeline:
             plan = plan.model_copy(update={"pipeline": cheaper})
     return plan
 
@@ -64,17 +64,21 @@ def _pipeline(pipeline: Pipeline, where: Where, rewrite: Rewrite, decisions: lis
         if any(isinstance(agent.does, Pipeline) for agent in layer.agents):
             inside = Where(where.plan, is_capped)
             agents = tuple(_agent(agent, inside, rewrite, decisions) for agent in layer.agents)
-            layer = layer.model_copy(update={"agents": agents})
+            if any(now is not before for now, before in zip(agents, layer.agents, strict=True)):
+                layer = layer.model_copy(update={"agents": agents})
         layer, made = rewrite(layer, Where(where.plan, is_capped, layers[-1] if layers else None))
         decisions += made
         layers.append(layer)
+    if all(now is before for now, before in zip(layers, pipeline.layers, strict=True)):
+        return pipeline
     return pipeline.model_copy(update={"layers": tuple(layers)})
 
 
 def _agent(agent: Agent, where: Where, rewrite: Rewrite, decisions: list[Decision]) -> Agent:
     match agent.does:
         case Pipeline():
-            return agent.model_copy(update={"does": _pipeline(agent.does, where, rewrite, decisions)})
+            cheaper = _pipeline(agent.does, where, rewrite, decisions)
+            return agent if cheaper is agent.does else agent.model_copy(update={"does": cheaper})
         case Call():
             return agent
 

@@ -15,18 +15,9 @@ from smoadsl.plan.bounds import PROMPT_TOKENS
 from smoadsl.plan.compile import Options
 from smoadsl.plan.diff import Reviewed, diff
 from smoadsl.plan.plan import Plan
-from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.executor import RunError
-from smoadsl.show import markdown
-from smoadsl.show.difference import difference_text
-from smoadsl.show.difference_markdown import difference_markdown
-from smoadsl.show.messages import messages_text
 from smoadsl.show.safe import encodable
 from smoadsl.show.steps import plan_text
-from smoadsl.tools.formats import write
-from smoadsl.tools.gated import document, over
 from smoadsl.tools.gates import Gates, exceeded
-from smoadsl.tools.messages import TooManyCalls, preview
 from smoadsl.tools.named import Named, compiled, named
 from smoadsl.tools.options import Exit, given, given_options, problems_exit, root_option, show_diagnostics, text_width
 from smoadsl.tools.revision import RevisionError
@@ -169,6 +160,9 @@ def _other(against: str, what: Named, wanted: Given, options: Options, root: str
 
 
 def _write_for_ci(what: Named, outcome: Outcome[Reviewed], gates: Gates, form: Format) -> NoReturn:
+    from smoadsl.tools.formats import write
+    from smoadsl.tools.gated import document, over
+
     said = (*outcome.diagnostics, *over(what, outcome, gates))
     write(document(what, said, form))
     bad = any(one.severity is Severity.ERROR for one in said)
@@ -176,6 +170,11 @@ def _write_for_ci(what: Named, outcome: Outcome[Reviewed], gates: Gates, form: F
 
 
 def _show_messages(plan: Plan, prompt: str, form: Format) -> None:
+    from smoadsl.runtime.conversation import Conversation  # the runtime takes a moment to import
+    from smoadsl.runtime.executor import RunError
+    from smoadsl.show.messages import messages_text
+    from smoadsl.tools.messages import TooManyCalls, preview
+
     try:
         shown = preview(plan, Conversation.of(prompt))
     except TooManyCalls as error:
@@ -190,6 +189,10 @@ def _show_messages(plan: Plan, prompt: str, form: Format) -> None:
 
 
 def _show_difference(before: Reviewed, after: Reviewed, gates: Gates, form: Format) -> None:
+    from smoadsl.show import markdown
+    from smoadsl.show.difference import difference_text
+    from smoadsl.show.difference_markdown import difference_markdown
+
     difference = diff(before, after)
     if form == "json":
         _write(difference.model_dump_json(indent=2) + "\n")
