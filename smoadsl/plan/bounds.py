@@ -288,8 +288,10 @@ class Walk:
             copies = 2 if any(route.hedge_s is not None for route in call.routes) else 1
             grows = any(route.length == "grow" for route in call.routes)
             for route in call.routes:
-                times = tries(route, self._plan.providers[route.provider]) + grows
-                yield route, again * copies * times, samples * route.sampling.max_tokens * (1 + grows)
+                most = samples * route.sampling.max_tokens
+                yield route, again * copies * tries(route, self._plan.providers[route.provider]), most * (1 + grows)
+                if grows:  # an answer that is cut, before all others are twice as long
+                    yield route, copies, most
 
 
 def tries(route: Route, provider: Provider) -> int:

@@ -1,6 +1,7 @@
 """Failing, to tell why a test failed: what was expected, what was there instead, and what happened in its run."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from textwrap import indent
 
 from smoadsl.diagnostics.render.text import harmless
@@ -21,13 +22,14 @@ def failing_text(rehearsal: Rehearsal) -> str:
         for failure in rehearsal.failures
     ]
     runs = [report_text(run, brief=True, width=_WIDTH - 2 * len(_INDENT)) for run in _runs(rehearsal.events)]
-    happened = "\n\n".join(run.strip("\n") for run in runs)
-    parts.append(f"what happened:\n\n{indent(happened, _INDENT)}")
+    if runs:
+        happened = "\n\n".join(run.strip("\n") for run in runs)
+        parts.append(f"what happened:\n\n{indent(happened, _INDENT)}")
     return harmless(indent("\n\n".join(parts), _INDENT) + "\n")
 
 
 def _runs(told: Sequence[events.Event]) -> Iterator[Sequence[events.Event]]:
     """The events of each turn of a conversation: each is a run."""
     starts = [place for place, event in enumerate(told) if isinstance(event, events.RunStarted)]
-    for start, end in zip(starts, [*starts[1:], len(told)], strict=True):
+    for start, end in pairwise([*starts, len(told)]):
         yield told[start:end]

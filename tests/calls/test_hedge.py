@@ -271,7 +271,8 @@ pipeline p {
 def test_bounds_count_an_answer_that_grows() -> None:
     plan = planned(GROWS)
     assert plan.bounds is not None
-    assert plan.bounds.output_tokens.worst == 300
+    assert plan.bounds.output_tokens.full == 300
+    assert plan.bounds.output_tokens.worst == 100 + 3 * 200
     asked_for: list[int] = []
 
     async def script(call: object, request: Request) -> Answer:

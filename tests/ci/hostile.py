@@ -25,7 +25,7 @@ provider lab = openai {{
   headers  = {{ "x-a" = "{text}" }}
 }}
 param word = "{text}" in ["{text}", "other"]
-model m = "lab/{text}" {{ stop = ["{text}"], about = "{text}", extra = {{ "{text}" = "{text}" }} }}
+model m = "lab/m" {{ stop = ["{text}"], about = "{text}", extra = {{ "{text}" = "{text}" }} }}
 model n = "groq/n"
 role one = "{text}"
 roles panel = ["{text}", "two"]
