@@ -103,7 +103,7 @@ class Reply:
     usage: Usage
     model: str
     lost_events: int = 0
-    exchange: Exchange = Exchange()
+    exchange: Exchange = field(default=Exchange(), compare=False)
 
 
 Reason = Literal["quota", "context", "policy", "unknown_model"]
