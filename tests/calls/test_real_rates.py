@@ -62,7 +62,7 @@ def test_a_real_server_is_kept_to(counting: Counting, knowing: Knowing) -> None:
     """Few prompts, and room for a machine that is busy."""
     went = rated(counting, knowing, 10)
     assert went.completed == 10
-    assert went.share >= 0.8
+    assert went.share >= 0.6
     assert went.refused < (0.2 if knowing == "nothing" else 0.05)
 
 
