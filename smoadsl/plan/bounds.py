@@ -30,6 +30,7 @@ from smoadsl.plan.plan import (
     routes_of,
 )
 from smoadsl.plan.reading import NOTHING, Going, about, going_on, remarks_on, text_tokens, written_in
+from smoadsl.plan.template_size import Given, tokens_written
 from smoadsl.plan.truth import can_hold, question
 
 Mode = Literal["least", "full", "worst"]
@@ -249,10 +250,13 @@ class Walk:
         if self._mode == "least":
             quotes = not is_verdict or call.built_in  # an author's template for a verdict may quote nothing
             return self._tried(call, prompt if quotes else 0, samples)
-        template = self._texts[call.template]
-        if not call.built_in:  # an author's may say all of it for each
-            template *= 1 + read.count
-        size = prompt + _AROUND + template + read.tokens + more
+        size = prompt + _AROUND + more
+        if call.built_in:
+            size += self._texts[call.template] + read.tokens
+        else:
+            largest = max(read.sizes.values(), default=0) + _ID
+            given = Given(read.tokens + more, read.count, largest + more, prompt + _AROUND, more + _ID)
+            size += tokens_written(self._plan.templates[call.template], given)
         if size > self.longest.get(id(call), (call, -1))[1]:
             self.longest[id(call)] = (call, size)
         return self._tried(call, size, samples)
