@@ -36,6 +36,8 @@ class _Runtime(Protocol):
 
     def handle_chat_completions(self, body: bytes, take: Take) -> None: ...
 
+    def handle_completions(self, body: bytes, take: Take) -> None: ...
+
 
 class Local:
     """Models in this process. Each is loaded once, with the first request for it, and in a thread of its own."""
@@ -161,6 +163,8 @@ def _load(model: str) -> _Runtime:
         runtime: _Runtime = xllamacpp.Server(params)
     except RuntimeError:
         raise Fault(FaultKind.LOCAL, f"the weights in {path} can not be loaded: is it a whole GGUF file?") from None
+    # Its end, should it come before its loop has begun, waits for ever. Once a word is written, the loop runs.
+    runtime.handle_completions(b'{"prompt": "a", "n_predict": 1}', lambda _: False)
     return runtime
 
 
