@@ -29,7 +29,7 @@ from smoadsl.plan.plan import (
     moderators,
     routes_of,
 )
-from smoadsl.plan.reading import NOTHING, Going, about, going_on, remarks_on, text_tokens, written_in
+from smoadsl.plan.reading import NOTHING, Going, about, remarks_on, responses_of, text_tokens
 from smoadsl.plan.template_size import Given, tokens_written
 from smoadsl.plan.truth import can_hold, question
 
@@ -96,6 +96,7 @@ class Walk:
         self._capped = True
         self._inner: dict[object, Cost] = {}
         self._tries: dict[object, Cost] = {}
+        self._written: dict[int, tuple[Going, Going]] = {}
         self.longest: dict[int, tuple[Call, int]] = {}
 
     def cost(self, capped: bool = True) -> Cost:
@@ -124,7 +125,7 @@ class Walk:
                 continue
             cost = cost.then(self._when(layer, last, read, prompt))
             cost = cost.then(self._layer(layer, index + 1 < len(pipeline.layers), into, prompt))
-            goes_on, everyone = going_on(layer, self._times), written_in(layer, self._times)
+            goes_on, everyone = self._responses(layer)
             is_sure = self._mode == "full" and layer.when is None
             into, read = (goes_on, everyone) if is_sure else (into.or_else(goes_on), read.or_else(everyone))
             end = goes_on if is_sure and not may_have_ended else end.or_else(goes_on)
@@ -158,7 +159,7 @@ class Walk:
         first = self._proposals(layer, into, 0, prompt)
         again = NONE
         if layer.rounds > 1:
-            again = self._proposals(layer, going_on(layer, self._times), remarks_on(layer, self._times), prompt)
+            again = self._proposals(layer, self._responses(layer)[0], remarks_on(layer, self._times), prompt)
         rounds = self._rounds(layer)
         cost = cost.then(first).then(again.times(rounds - 1))
         if rounds < layer.rounds:
@@ -173,6 +174,12 @@ class Walk:
             return layer.rounds
         ends = (n for n in range(1, layer.rounds) if any(can_hold(stop.condition, n) for stop in layer.stops))
         return next(ends, layer.rounds)
+
+    def _responses(self, layer: Layer) -> tuple[Going, Going]:
+        """What can go on from a round of the layer, and all that is written in it."""
+        if id(layer) not in self._written:
+            self._written[id(layer)] = responses_of(layer, self._times)
+        return self._written[id(layer)]
 
     # ---- what happens in a round
 
@@ -203,7 +210,7 @@ class Walk:
     def _after(self, layer: Layer, number: int, follows: bool, prompt: int) -> Cost:
         """The judge and the moderators, after the proposals of a round."""
         judge = layer.judge
-        read = written_in(layer, self._times)
+        read = self._responses(layer)[1]
         if self._mode == "least":
             if judge is None or not isinstance(judge.by, ModelJudge):
                 return NONE

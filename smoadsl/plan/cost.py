@@ -1,13 +1,12 @@
 """Cost, to add up what calls take: one after another, at once, or the one or the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any
 
 from smoadsl.calls.budget import Limits
-
-Figure = TypeVar("Figure", int, float, Decimal)
 
 _NO_MONEY = Decimal(0)
 
@@ -74,17 +73,11 @@ def at_once(each: Sequence[Cost], count: int, cheapest: bool = False) -> Cost:
     """So many of them at once: the cheapest or the dearest, by each figure for itself."""
     if not each or not count:
         return NONE
+    columns: list[Sequence[Any]] = list(zip(*map(_FIGURES, each), strict=True))
+    if count < len(each):
+        columns = [sorted(column, reverse=not cheapest)[:count] for column in columns]
+    calls, tokens, read, written, usd, paths, paths_s = columns
+    return Cost(sum(calls), sum(tokens), sum(read), sum(written), sum(usd), max(paths), max(paths_s))
 
-    def chosen(figure: Callable[[Cost], Figure]) -> list[Figure]:
-        figures = list(map(figure, each))
-        return figures if count >= len(figures) else sorted(figures, reverse=not cheapest)[:count]
 
-    return Cost(
-        sum(chosen(lambda cost: cost.calls)),
-        sum(chosen(lambda cost: cost.tokens)),
-        sum(chosen(lambda cost: cost.input_tokens)),
-        sum(chosen(lambda cost: cost.output_tokens)),
-        sum(chosen(lambda cost: cost.usd), _NO_MONEY),
-        max(chosen(lambda cost: cost.path)),
-        max(chosen(lambda cost: cost.path_s)),
-    )
+_FIGURES = attrgetter("calls", "tokens", "input_tokens", "output_tokens", "usd", "path", "path_s")

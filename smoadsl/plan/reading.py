@@ -62,14 +62,11 @@ class Going:
 NOTHING = Going({}, 0)
 
 
-def going_on(layer: Layer, times: int = 2) -> Going:
-    """The responses that can go on from a round; a response counts so many times its `max_tokens`."""
-    return Going(_sizes(layer, times), _kept(layer))
-
-
-def written_in(layer: Layer, times: int = 2) -> Going:
-    """The responses that a round can have, before anything is dropped."""
-    return Going(_sizes(layer, times), active(layer))
+def responses_of(layer: Layer, times: int) -> tuple[Going, Going]:
+    """The responses that can go on from a round, and all that it can have, before anything is dropped. Each counts so
+    many times its `max_tokens`."""
+    sizes = {agent.name: times * response_tokens(agent.does) for agent in layer.agents}
+    return Going(sizes, _kept(layer)), Going(sizes, active(layer))
 
 
 def remarks_on(layer: Layer, times: int = 2) -> int:
@@ -100,10 +97,6 @@ def response_tokens(does: Call | Pipeline) -> int:
             assert_never(does)
 
 
-def _sizes(layer: Layer, times: int) -> dict[str, int]:
-    return {agent.name: times * response_tokens(agent.does) for agent in layer.agents}
-
-
 def _kept(layer: Layer) -> int:
     keep = layer.judge.keep if layer.judge else None
     return active(layer) if keep is None else min(keep, active(layer))
@@ -111,7 +104,7 @@ def _kept(layer: Layer) -> int:
 
 def text_tokens(text: str) -> int:
     """The most tokens of a text that is there."""
-    return len(text.encode("utf-8", "surrogatepass")) // 2 + 1
+    return len(text.encode("utf-8", "surrogatepass")) // 2 + 1 if text else 1
 
 
 def about(agent: Agent) -> int:
