@@ -22,13 +22,24 @@ def condition(rule: plans.Condition) -> str:
         case plans.Not(part=part):
             return f"not {_enclosed(part, (plans.Or, plans.And))}"
         case plans.Compare(measure=measure, operator=operator, value=value):
-            return f"{measure} {operator} {f'{value:g}s' if measure == 'spent.time' else f'{value:_.10g}'}"
+            return f"{measure} {operator} {_amount(measure, value)}"
         case plans.Moderator(call=call):
             return f"moderator({call.model}{'' if call.built_in else f', {call.template}'})"
         case plans.Constant(value=value):
             return str(value).lower()
         case _:
             assert_never(rule)
+
+
+def _amount(measure: str, value: float) -> str:
+    """A value in the measure's own unit."""
+    match measure:
+        case "spent.time":
+            return f"{value:g}s"
+        case "spent.usd":
+            return f"${value:g}"
+        case _:
+            return f"{value:_.10g}"
 
 
 def _enclosed(part: plans.Condition, kinds: type | tuple[type, ...]) -> str:

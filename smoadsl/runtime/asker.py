@@ -124,6 +124,7 @@ class Asker:
             finish=reply.finish,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
             estimated=usage.estimated,
             model=reply.model,
         )

@@ -115,7 +115,8 @@ class CallAttempted(Happened):
 
 
 class CallSucceeded(Happened):
-    """`others` are the further answers of a call that asked for several, for its samples after the first."""
+    """`others` are the further answers of a call that asked for several, for its samples after the first;
+    `cached_tokens` those of the input that the provider had read before."""
 
     type: Literal["call_succeeded"] = "call_succeeded"
     call: int
@@ -124,6 +125,7 @@ class CallSucceeded(Happened):
     finish: Literal["stop", "length", "unknown"]
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
     estimated: bool = False
     model: str
 

@@ -43,6 +43,7 @@ RULES = (
     "agreement >= 0.75 and not (moderator(ann) or round > 1)",
     "(round < 2 or change <= 0.1) and similarity != 1",
     "spent.time > 90s or spent.tokens > 20_000 and round == 1",
+    "spent.usd >= $0.05",
 )
 
 
