@@ -56,12 +56,21 @@ class TapedReply(_Strict):
     lost_events: int
 
 
+class TapedSilence(_Strict):
+    """No answer: whoever asked did not wait for one any longer."""
+
+    silence: Literal[True] = True
+
+
+Taped = TapedReply | TapedFault | TapedSilence
+
+
 class Tape(_Strict):
     """All that was answered to one request, in the order in which it was asked."""
 
     tape: Literal[1]
     request: dict[str, Any]
-    answers: list[TapedReply | TapedFault]
+    answers: list[Taped]
     sha256: str
 
 
@@ -118,8 +127,10 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
     )
 
 
-def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
-    """The answer that was written down."""
+def untaped(answer: Taped) -> Reply | Fault | None:
+    """The answer that was written down; None for silence."""
+    if isinstance(answer, TapedSilence):
+        return None
     if isinstance(answer, TapedFault):
         return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind"}))
     first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
@@ -135,7 +146,7 @@ def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     )
 
 
-def write_tape(path: Path, request: dict[str, Any], answers: list[TapedReply | TapedFault]) -> None:
+def write_tape(path: Path, request: dict[str, Any], answers: list[Taped]) -> None:
     """Write a tape in one go: who finds the file finds a whole one, which only its owner can read."""
     body = {"tape": _VERSION, "request": request, "answers": [answer.model_dump() for answer in answers]}
     content = orjson.dumps({**body, "sha256": digest(body)}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -150,8 +161,8 @@ def write_tape(path: Path, request: dict[str, Any], answers: list[TapedReply | T
         raise
 
 
-def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault]:
-    """The answers on the tape at `path`. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
+def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault | None]:
+    """The answers on the tape at `path`, None for silence. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         content = file.read(_SIZE_LIMIT + 1)
