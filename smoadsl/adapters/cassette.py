@@ -15,7 +15,7 @@ from typing import Any
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, OnText, Reply, Request
 from smoadsl.adapters.scripted import words
-from smoadsl.adapters.tape import Damaged, Taped, TapedSilence, digest, read_tape, taped, told, write_tape
+from smoadsl.adapters.tape import Damaged, Taped, TapedSilence, digest, read_tape, taped, told, untaped, write_tape
 from smoadsl.adapters.words import one_line
 
 _SHOWN = 60  # characters of a request that are quoted
@@ -28,10 +28,11 @@ def recording(folder: Path, opener: Opener) -> Opener:
     return lambda kind, connection: Recording(opener(kind, connection), connection, folder)
 
 
-def replaying(folder: Path, on_missing: Callable[[str], None] = lambda _: None) -> Opener:
+def replaying(folder: Path, on_missing: Callable[[str], None] = lambda _: None, paced: bool = False) -> Opener:
     """An opener whose adapters answer from `folder` alone, whatever their kind. `on_missing` is told, in a sentence, of
-    each request that could not be answered: the run itself may get over it."""
-    return lambda _kind, connection: Replaying(connection, folder, on_missing)
+    each request that could not be answered: the run itself may get over it. `paced`: each answer takes as long as it
+    took, so that what waited for what comes in the same order again; made for a clock that jumps."""
+    return lambda _kind, connection: Replaying(connection, folder, on_missing, paced)
 
 
 class Recording:
@@ -50,6 +51,7 @@ class Recording:
         answers = self._answers.setdefault(name, [])
         place = len(answers)
         answers.append(None)  # held for this attempt, as others that began later may end before it
+        begun = asyncio.get_running_loop().time()
         answer: Reply | Fault
         try:
             answer = await self._inner.complete(request, on_text)
@@ -61,7 +63,8 @@ class Recording:
                 self._write(name, asked)
             raise
         if not (isinstance(answer, Fault) and answer.kind is FaultKind.LOCAL):
-            answers[place] = taped(self._connection, answer)
+            took_s = round(asyncio.get_running_loop().time() - begun, 3)
+            answers[place] = taped(self._connection, answer).model_copy(update={"took_s": took_s})
             try:
                 self._write(name, asked)
             except OSError as error:
@@ -83,23 +86,31 @@ class Replaying:
     """Answers as the cassette in `folder` holds it."""
 
     def __init__(
-        self, connection: Connection, folder: Path, on_missing: Callable[[str], None] = lambda _: None
+        self,
+        connection: Connection,
+        folder: Path,
+        on_missing: Callable[[str], None] = lambda _: None,
+        paced: bool = False,
     ) -> None:
         self._connection = connection
         self._folder = folder
         self._on_missing = on_missing
+        self._paced = paced
         self._asked: Counter[str] = Counter()
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """The next answer to that request, in words where it is streamed."""
         try:
-            answer = self._next(request)
+            taped_answer = self._next(request)
         except Fault as missing:
             self._on_missing(missing.message)
             raise
-        if answer is None:
-            await asyncio.Event().wait()  # until nobody waits for it any longer
-        assert answer is not None
+        if isinstance(taped_answer, TapedSilence):
+            never: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            return await never  # until nobody waits for it any longer
+        if self._paced:
+            await asyncio.sleep(taped_answer.took_s)
+        answer = untaped(taped_answer)
         if isinstance(answer, Fault):
             raise answer
         if on_text is not None:
@@ -107,7 +118,7 @@ class Replaying:
                 on_text(piece)
         return answer
 
-    def _next(self, request: Request) -> Reply | Fault | None:
+    def _next(self, request: Request) -> Taped:
         asked = told(self._connection, request)
         name = digest(asked)
         place = self._asked[name]

@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class TapedFault(_Strict):
-    """A fault, by what decides over it and by what a person reads."""
+    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came."""
 
     kind: str
     message: str
@@ -36,6 +36,7 @@ class TapedFault(_Strict):
     billed: bool
     reason: Reason | None
     should_retry: bool | None
+    took_s: float = 0.0
 
 
 class TapedChoice(_Strict):
@@ -47,13 +48,14 @@ class TapedChoice(_Strict):
 
 
 class TapedReply(_Strict):
-    """A reply, but for what the exchange showed besides it."""
+    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come."""
 
     choices: list[TapedChoice]
     faults: list[TapedFault]
     usage: dict[str, int | bool]
     model: str
     lost_events: int
+    took_s: float = 0.0
 
 
 class TapedSilence(_Strict):
@@ -127,12 +129,10 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
     )
 
 
-def untaped(answer: Taped) -> Reply | Fault | None:
-    """The answer that was written down; None for silence."""
-    if isinstance(answer, TapedSilence):
-        return None
+def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
+    """The answer that was written down."""
     if isinstance(answer, TapedFault):
-        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind"}))
+        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s"}))
     first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
     return Reply(
         text=first.text,
@@ -161,8 +161,8 @@ def write_tape(path: Path, request: dict[str, Any], answers: list[Taped]) -> Non
         raise
 
 
-def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault | None]:
-    """The answers on the tape at `path`, None for silence. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
+def read_tape(path: Path, request: dict[str, Any]) -> list[Taped]:
+    """The answers on the tape at `path`. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         content = file.read(_SIZE_LIMIT + 1)
@@ -171,7 +171,9 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault | None]
     try:
         body = orjson.loads(content)
         tape = Tape.model_validate(body)
-        answers = [untaped(answer) for answer in tape.answers]
+        for answer in tape.answers:
+            if not isinstance(answer, TapedSilence):
+                untaped(answer)  # so that what can not be read is known here
     except orjson.JSONDecodeError:
         raise Damaged("it breaks off or is no JSON") from None
     except (ValidationError, ValueError, TypeError):
@@ -181,4 +183,4 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault | None]
         raise Damaged("it was changed after it was recorded")
     if tape.request != request:
         raise Damaged("it holds the answers to another request")
-    return answers
+    return tape.answers

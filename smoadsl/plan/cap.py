@@ -23,15 +23,10 @@ def capped(plan: Plan, cap: Limits) -> Plan:
     return held.model_copy(update={"bounds": bounds(held, prompt_tokens)})
 
 
-def breaks(plan: Plan, cap: Limits) -> str:
-    """Why no run of the plan can be held to the cap, as one sentence; empty if one can."""
-    limits = plan.bounds or bounds(plan)
-    if cap.usd is not None and limits.unpriced:
-        listed = ", ".join(limits.unpriced)
-        return (
-            f"a limit in dollars needs the prices of {listed}: "
-            "add `price = { input = $…, output = $… }`, per million tokens, to each of them"
-        )
-    if cap.calls is not None and limits.calls.least > cap.calls:
-        return f"{plan.pipeline.name} makes {limits.calls.least:,} calls at least, and {cap.calls:,} are allowed"
-    return ""
+def unpriced(plan: Plan, cap: Limits) -> str:
+    """Why a run of the plan can not be held to the cap, as one sentence; empty if it can."""
+    missing = (plan.bounds or bounds(plan)).unpriced
+    if cap.usd is None or not missing:
+        return ""
+    help = "add `price = { input = $…, output = $… }`, per million tokens, to each of them"
+    return f"a limit in dollars needs the prices of {', '.join(missing)}: {help}"

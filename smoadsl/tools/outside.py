@@ -40,7 +40,7 @@ def recorded_in(folder: Path) -> Outside:
 def replayed_from(folder: Path) -> Outside:
     """A cassette instead of the providers."""
     missing: list[str] = []
-    return Outside(replaying(folder, missing.append), AnyKey(), live=False, missing=missing)
+    return Outside(replaying(folder, missing.append, paced=True), AnyKey(), live=False, missing=missing)
 
 
 class AnyKey(Mapping[str, str]):

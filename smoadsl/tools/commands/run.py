@@ -17,7 +17,7 @@ from smoadsl.adapters.weights import weights_of
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
 from smoadsl.language.check import Given
-from smoadsl.plan.cap import breaks, capped
+from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
@@ -144,7 +144,7 @@ def _ready(file: str, wanted: Given, seed: int, root: str | None, cap: Limits, o
     if missing and not wanted.roles_may_change:
         click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
         sys.exit(Exit.PROBLEMS)
-    if why := breaks(plan, cap):
+    if why := unpriced(plan, cap):
         raise click.UsageError(one_line(why))
     if missing and cap != Limits():
         raise click.UsageError(
