@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import orjson
@@ -114,6 +114,56 @@ def test_options_that_can_not_be(kept: tuple[Path, Result], options: tuple[str, 
     done = smoadsl("run", kept[0] / "p.moa", "Why?", *options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+# ---- traces
+
+
+def test_a_run_comes_again_from_its_trace_alone(kept: tuple[Path, Result]) -> None:
+    folder, done = kept
+    again = smoadsl("replay", folder / "trace")
+    assert (again.exit_code, again.stdout) == (0, done.stdout), again.stderr
+    lines = len((folder / "trace").read_bytes().splitlines())
+    assert f"the same run: all {lines} events are those of the trace" in again.stderr
+
+
+def test_a_trace_shows_what_the_test_is_for(kept: tuple[Path, Result]) -> None:
+    told = [orjson.loads(line) for line in (kept[0] / "trace").read_bytes().splitlines()]
+    outcomes = Counter(event["outcome"] for event in told if event["type"] == "call_attempted")
+    assert outcomes["status"] == 1
+    assert outcomes["cancelled"] == 2
+    assert outcomes["ok"] == 9
+
+
+def changed(trace: Path, what: str, by: str) -> str:
+    text = trace.read_text(encoding="utf-8")
+    assert what in text
+    return text.replace(what, by)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda trace: trace.read_text()[:-40], "breaks off at line"),
+        (lambda trace: "", "is no trace: it does not begin with the start of a run"),
+        (lambda trace: "hello\n", ":1 is no event of a trace"),
+        (lambda trace: changed(trace, '"run_started","version":1', '"run_started","version":7'), "by a newer smoadsl"),
+        (lambda trace: changed(trace, '"text":"The quick says 1."', '"text":"No."'), "does not go as"),
+        (lambda trace: changed(trace, '"seed":0}', '"seed":1}'), "does not go as"),
+        (lambda trace: changed(trace, '"role":"user","content":"Why?"', '"role":"user","content":"How?"'), "what the trace does not hold"),
+        (lambda trace: re.sub(r'"answer":\{"choices".*?\},"shown', '"answer":null,"shown', trace.read_text()),
+         "can not be run again: it does not hold what attempt 1 of call 1 brought"),
+    ],
+)  # fmt: skip
+def test_a_trace_that_was_cut_or_changed_is_refused(
+    kept: tuple[Path, Result], tmp_path: Path, edit: Callable[[Path], str], words: str
+) -> None:
+    trace = tmp_path / "trace"
+    trace.write_text(edit(kept[0] / "trace"), encoding="utf-8")
+    again = smoadsl("replay", trace)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert again.stderr.splitlines()[-1].startswith("error: ")
+    assert words in again.stderr.splitlines()[-1]
 
 
 # ---- caps
