@@ -141,20 +141,23 @@ def changed(trace: Path, what: str, by: str) -> str:
     return text.replace(what, by)
 
 
-@pytest.mark.parametrize(
-    ("edit", "words"),
-    [
-        (lambda trace: trace.read_text()[:-40], "breaks off at line"),
-        (lambda trace: "", "is no trace: it does not begin with the start of a run"),
-        (lambda trace: "hello\n", ":1 is no event of a trace"),
-        (lambda trace: changed(trace, '"run_started","version":1', '"run_started","version":7'), "by a newer smoadsl"),
-        (lambda trace: changed(trace, '"text":"The quick says 1."', '"text":"No."'), "does not go as"),
-        (lambda trace: changed(trace, '"seed":0}', '"seed":1}'), "does not go as"),
-        (lambda trace: changed(trace, '"role":"user","content":"Why?"', '"role":"user","content":"How?"'), "what the trace does not hold"),
-        (lambda trace: re.sub(r'"answer":\{"choices".*?\},"shown', '"answer":null,"shown', trace.read_text()),
-         "can not be run again: it does not hold what attempt 1 of call 1 brought"),
-    ],
-)  # fmt: skip
+ASKED = '"role":"user","content":"Why?"'
+EDITS: dict[str, tuple[Callable[[Path], str], str]] = {
+    "cut": (lambda trace: trace.read_text()[:-40], "breaks off at line"),
+    "empty": (lambda _: "", "is no trace: it does not begin with the start of a run"),
+    "other": (lambda _: "hello\n", ":1 is no event of a trace"),
+    "newer": (lambda trace: changed(trace, 'started","version":1', 'started","version":7'), "by a newer smoadsl"),
+    "answer": (lambda trace: changed(trace, '"text":"The quick says 1."', '"text":"No."'), "does not go as"),
+    "seed": (lambda trace: changed(trace, '"seed":0}', '"seed":1}'), "does not go as"),
+    "prompt": (lambda trace: trace.read_text().replace(ASKED, ASKED.replace("Why", "How"), 1), "does not hold"),
+    "lacking": (
+        lambda trace: re.sub(r'"answer":\{"choices".*?\},"shown', '"answer":null,"shown', trace.read_text()),
+        "can not be run again: it does not hold what attempt 1 of call 1 brought",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "words"), EDITS.values(), ids=EDITS.keys())
 def test_a_trace_that_was_cut_or_changed_is_refused(
     kept: tuple[Path, Result], tmp_path: Path, edit: Callable[[Path], str], words: str
 ) -> None:
@@ -164,6 +167,52 @@ def test_a_trace_that_was_cut_or_changed_is_refused(
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr.splitlines()[-1].startswith("error: ")
     assert words in again.stderr.splitlines()[-1]
+
+
+WAYS = """
+provider acme = openai { base_url = "%s/v1" }
+model slow = "acme/slow" { hedge = 50ms }
+model long = "acme/long" { length = "grow" }
+pipeline p {
+  layer drafts { propose slow, long }
+  aggregate long
+}
+"""
+
+
+class Wayward:
+    """A server whose model `slow` leaves every first copy without an answer, and whose `long` cuts every short one."""
+
+    def __init__(self) -> None:
+        self.slow = 0
+
+    def __call__(self, attempt: Attempt) -> Iterable[Act]:
+        asked = attempt.json
+        if asked["model"] == "slow":
+            self.slow += 1
+            return [Ending.HOLD] if self.slow == 1 else [answer(completion("Slowly."))]
+        if asked.get("stream"):
+            body = events(piece("At last."), LAST, "[DONE]")
+            return [head(200, {"Content-Type": "text/event-stream", "Content-Length": f"{len(body)}"}) + body]
+        whole = asked["max_tokens"] > 2048
+        return [answer(completion("A whole answer." if whole else "A whole", "stop" if whole else "length"))]
+
+
+def test_hedges_longer_answers_and_the_cache_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMOADSL_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "p.moa"
+    with walled(Wayward()) as wall:
+        file.write_text(WAYS % wall.url, encoding="utf-8")
+        for trace in ("first", "second"):
+            done = smoadsl("run", file, "Why?", "--cache-samples", "--trace", tmp_path / trace)
+            assert (done.exit_code, done.stdout) == (0, "At last.\n"), done.output
+    outcomes = set()
+    for trace in ("first", "second"):
+        told = [orjson.loads(line) for line in (tmp_path / trace).read_bytes().splitlines()]
+        outcomes |= {event["outcome"] for event in told if event["type"] == "call_attempted"}
+        again = smoadsl("replay", tmp_path / trace)
+        assert (again.exit_code, again.stdout) == (0, "At last.\n"), again.stderr
+    assert outcomes == {"ok", "hedge_lost", "length", "cached"}
 
 
 # ---- caps

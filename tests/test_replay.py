@@ -1,4 +1,4 @@
-"""Test replay, to make every run of the corpus again from its events alone: faults, quorums, hedges, budgets, caches."""
+"""Test replay, to make every run of the corpus again from its events alone: faults, quorums, hedges, budgets."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,7 +16,7 @@ from tests.corpus_files import FOLDER
 FILES = sorted([*(FOLDER / "run").glob("*.moa"), *(Path(__file__).parents[1] / "pipelines").glob("*.moa")])
 
 
-def tests_of(path: Path) -> Sequence[checked.Test]:
+def trials_of(path: Path) -> Sequence[checked.Test]:
     program = api.analyse(path)
     return program.value.tests if program.value else ()
 
@@ -38,7 +38,7 @@ def runs(told: Sequence[events.Event]) -> Iterator[list[events.Event]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_run_comes_again(path: Path) -> None:
     astray = {}
-    for test in tests_of(path):
+    for test in trials_of(path):
         for number, told in enumerate(runs(rehearse(test).events), 1):
             again = replay(told)
             if again.astray:
