@@ -57,7 +57,8 @@ async def examine(
     seconds = asyncio.get_running_loop().time() - begun
     if models is None:
         return replace(found, well=True, seconds=seconds, said=f"{provider.name} lists no models")
-    lacking = tuple(model for model in wanted if not _is_listed(model, models))
+    asked = wanted if provider.base_url else ()  # inside the process any file may be a model
+    lacking = tuple(model for model in asked if not _is_listed(model, models))
     return replace(found, well=True, seconds=seconds, models=models, lacking=lacking)
 
 

@@ -55,10 +55,10 @@ def command(
     if as_json:
         sys.stdout.buffer.write(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        text = "\n".join(line for one in found for line in _lines(one, text_width()))
+        text = "\n".join(_told(found, all_are_needed=bool(files)))
         click.echo(encodable(text, sys.stdout.encoding))
     ill = sum(not one.well for one in found)
-    click.echo(f"{len(found)} provider{'s' * (len(found) != 1)}, {len(found) - ill} well", err=True)
+    click.echo(f"{len(found)} asked, {len(found) - ill} well", err=True)
     sys.exit(Exit.PROBLEMS if files and ill else Exit.DONE)
 
 
@@ -81,6 +81,18 @@ def _plans(file: str, wanted: Given, root: str | None) -> Iterator[Plan]:
             show_diagnostics(made.diagnostics)
             sys.exit(problems_exit(made.diagnostics))
         yield made.value
+
+
+def _told(found: Sequence[Health], all_are_needed: bool) -> Iterator[str]:
+    """Each provider; servers that nobody needs and that do not run are no more than named."""
+    away = [one for one in found if not (all_are_needed or one.well or one.key)]
+    for one in found:
+        if one not in away:
+            yield from _lines(one, text_width())
+    if away:
+        yield f"– not running here: {', '.join(one.provider for one in away)}"
+    if not all_are_needed and not any(one.key for one in found):
+        yield "– no key is set: `smoadsl providers` names the variables"
 
 
 def _lines(one: Health, width: int) -> Iterator[str]:
