@@ -8,6 +8,7 @@ from smoadsl.adapters.anthropic_answer import MESSAGE
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind, Message, OnText, Reply, Request
 from smoadsl.adapters.fitting import check_fits, merged
 from smoadsl.adapters.http import Client
+from smoadsl.adapters.listing import listed
 from smoadsl.adapters.narrow import narrowed, plain_values
 from smoadsl.adapters.reading import read_reply
 
@@ -44,6 +45,10 @@ class Anthropic:
         body = request_body(request, on_text is not None, self._connection.provider)
         read = partial(read_reply, self._connection, request, MESSAGE, on_text)
         return await self._client.post(PATH, body, read)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that may be asked (https://platform.claude.com/docs/en/api/models-list)."""
+        return await listed(self._client, self._connection, "/models?limit=1000", "data", "id")
 
     async def aclose(self) -> None:
         await self._client.aclose()

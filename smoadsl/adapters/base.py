@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from smoadsl.adapters.dialect import PLAIN, Dialect
 
@@ -213,6 +213,15 @@ class Connection:
 
 
 OnText = Callable[[str], None]
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """An adapter that can say which models its provider has. None has to."""
+
+    async def models(self) -> tuple[str, ...]:
+        """The ids of all models that may be asked, in one request. Raises `Fault`."""
+        ...
 
 
 class Adapter(Protocol):

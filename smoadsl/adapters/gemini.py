@@ -9,6 +9,7 @@ from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Requ
 from smoadsl.adapters.fitting import check_fits, merged
 from smoadsl.adapters.gemini_answer import CANDIDATES
 from smoadsl.adapters.http import Client
+from smoadsl.adapters.listing import listed
 from smoadsl.adapters.narrow import narrowed, plain_values
 from smoadsl.adapters.reading import read_reply
 
@@ -38,6 +39,11 @@ class Gemini:
         body = request_body(request)
         read = partial(read_reply, self._connection, request, CANDIDATES, on_text)
         return await self._client.post(path(request, on_text is not None), body, read)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that may be asked (https://ai.google.dev/api/models)."""
+        names = await listed(self._client, self._connection, "/models?pageSize=1000", "models", "name")
+        return tuple(name.removeprefix("models/") for name in names)
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -33,14 +33,20 @@ class Client:
 
     async def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> T:
         """Make one attempt, and hand the answer to `read` if its status is good."""
+        return await self._exchange("POST", path, encoded(self._connection, body), read)
+
+    async def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> T:
+        """The same without a body."""
+        return await self._exchange("GET", path, b"", read)
+
+    async def _exchange(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
         connection = self._connection
         url = endpoint(connection, path)
-        payload = encoded(connection, body)
         session = self._opened()
         total = asyncio.timeout(connection.total_timeout_s)
         try:
             async with total:
-                response = await self._send(session, url, payload)
+                response = await self._send(session, method, url, payload)
                 answer = Answer(connection, response)
                 try:
                     await self._check(response)
@@ -68,7 +74,9 @@ class Client:
             self._session = _session(headers, self._connection)
         return self._session
 
-    async def _send(self, session: "aiohttp.ClientSession", url: str, payload: bytes) -> "aiohttp.ClientResponse":
+    async def _send(
+        self, session: "aiohttp.ClientSession", method: str, url: str, payload: bytes
+    ) -> "aiohttp.ClientResponse":
         """Send the request and wait for the head of the answer."""
         silence = asyncio.timeout(None)  # the session starts it once the connection stands
         try:
@@ -76,7 +84,9 @@ class Client:
                 data = (
                     payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)
                 )  # aiohttp warns of large bytes
-                return await session.post(url, data=data, allow_redirects=False, trace_request_ctx=silence)
+                return await session.request(
+                    method, url, data=data or None, allow_redirects=False, trace_request_ctx=silence
+                )
         except Fault:
             raise  # the resolver's
         except Exception as error:

@@ -18,7 +18,7 @@ from smoadsl.adapters.http import encoded
 from smoadsl.adapters.lines import Event
 from smoadsl.adapters.openai import request_body
 from smoadsl.adapters.openai_answer import CHAT
-from smoadsl.adapters.weights import weights_of
+from smoadsl.adapters.weights import MODELS, weights_of
 from smoadsl.adapters.words import one_line
 
 _CORES = min(8, os.cpu_count() or 1)  # threads beyond that get in each other's way with so small a model
@@ -69,6 +69,11 @@ class Local:
             raise Fault(FaultKind.TIMEOUT, message) from None
         # It calls itself by its file, which is nobody's business.
         return replace(chat.reply(), model=request.model)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that come as packages; the path of any .gguf file names one as well."""
+        await asyncio.to_thread(_imported)
+        return tuple(MODELS)
 
     async def aclose(self) -> None:
         """Stop what still runs, and give back threads and memory."""

@@ -7,6 +7,7 @@ from smoadsl.adapters.base import JSON, Connection, OnText, Reply, Request
 from smoadsl.adapters.fitting import check_fits, merged
 from smoadsl.adapters.http import Client
 from smoadsl.adapters.lines import LineEvents
+from smoadsl.adapters.listing import listed
 from smoadsl.adapters.ollama_answer import CHAT
 from smoadsl.adapters.reading import read_reply
 
@@ -31,6 +32,10 @@ class Ollama:
         body = request_body(request, on_text is not None, self._context(request))
         read = partial(read_reply, self._connection, request, CHAT, on_text, decoder=LineEvents)
         return await self._client.post(PATH, body, read)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that may be asked (https://docs.ollama.com/api/tags)."""
+        return await listed(self._client, self._connection, "/api/tags", "models", "name")
 
     async def aclose(self) -> None:
         await self._client.aclose()

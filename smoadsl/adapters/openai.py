@@ -10,6 +10,7 @@ from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Requ
 from smoadsl.adapters.dialect import Dialect
 from smoadsl.adapters.fitting import check_fits, merged
 from smoadsl.adapters.http import Client
+from smoadsl.adapters.listing import listed
 from smoadsl.adapters.narrow import names_all_it_requires, narrowed, plain_values
 from smoadsl.adapters.openai_answer import CHAT
 from smoadsl.adapters.reading import read_reply
@@ -37,6 +38,10 @@ class OpenAI:
         body = request_body(request, on_text is not None, self._connection.dialect)
         read = partial(read_reply, self._connection, request, CHAT, on_text)
         return await self._client.post(PATH, body, read)
+
+    async def models(self) -> tuple[str, ...]:
+        """The models that may be asked (https://platform.openai.com/docs/api-reference/models/list)."""
+        return await listed(self._client, self._connection, "/models", "data", "id")
 
     async def aclose(self) -> None:
         await self._client.aclose()

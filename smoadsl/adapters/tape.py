@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class TapedFault(_Strict):
-    """A fault, by what decides over it and by what a person reads."""
+    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came."""
 
     kind: str
     message: str
@@ -36,6 +36,7 @@ class TapedFault(_Strict):
     billed: bool
     reason: Reason | None
     should_retry: bool | None
+    took_s: float = 0.0
 
 
 class TapedChoice(_Strict):
@@ -47,13 +48,23 @@ class TapedChoice(_Strict):
 
 
 class TapedReply(_Strict):
-    """A reply, but for what the exchange showed besides it."""
+    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come."""
 
     choices: list[TapedChoice]
     faults: list[TapedFault]
     usage: dict[str, int | bool]
     model: str
     lost_events: int
+    took_s: float = 0.0
+
+
+class TapedSilence(_Strict):
+    """No answer: whoever asked did not wait for one any longer."""
+
+    silence: Literal[True] = True
+
+
+Taped = TapedReply | TapedFault | TapedSilence
 
 
 class Tape(_Strict):
@@ -61,7 +72,7 @@ class Tape(_Strict):
 
     tape: Literal[1]
     request: dict[str, Any]
-    answers: list[TapedReply | TapedFault]
+    answers: list[Taped]
     sha256: str
 
 
@@ -121,7 +132,7 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
 def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     """The answer that was written down."""
     if isinstance(answer, TapedFault):
-        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind"}))
+        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s"}))
     first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
     return Reply(
         text=first.text,
@@ -135,7 +146,7 @@ def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     )
 
 
-def write_tape(path: Path, request: dict[str, Any], answers: list[TapedReply | TapedFault]) -> None:
+def write_tape(path: Path, request: dict[str, Any], answers: list[Taped]) -> None:
     """Write a tape in one go: who finds the file finds a whole one, which only its owner can read."""
     body = {"tape": _VERSION, "request": request, "answers": [answer.model_dump() for answer in answers]}
     content = orjson.dumps({**body, "sha256": digest(body)}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -150,7 +161,7 @@ def write_tape(path: Path, request: dict[str, Any], answers: list[TapedReply | T
         raise
 
 
-def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault]:
+def read_tape(path: Path, request: dict[str, Any]) -> list[Taped]:
     """The answers on the tape at `path`. Raises `FileNotFoundError`, `OSError`, and `Damaged`."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
@@ -160,7 +171,9 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault]:
     try:
         body = orjson.loads(content)
         tape = Tape.model_validate(body)
-        answers = [untaped(answer) for answer in tape.answers]
+        for answer in tape.answers:
+            if not isinstance(answer, TapedSilence):
+                untaped(answer)  # so that what can not be read is known here
     except orjson.JSONDecodeError:
         raise Damaged("it breaks off or is no JSON") from None
     except (ValidationError, ValueError, TypeError):
@@ -170,4 +183,4 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Reply | Fault]:
         raise Damaged("it was changed after it was recorded")
     if tape.request != request:
         raise Damaged("it holds the answers to another request")
-    return answers
+    return tape.answers

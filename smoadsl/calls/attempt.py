@@ -58,6 +58,7 @@ class Attempt:
 
     `why` gives the reason for what follows: `wait_s` until the same route is tried again, None where it is not, or
     `next_route`. `queued_s` was waited before it was sent. `billed`: it failed, and the provider may charge for it.
+    `answer` is what came, None where nobody waited for it; `shown`: a reader had seen a part of it when it failed.
     """
 
     number: int
@@ -72,6 +73,8 @@ class Attempt:
     why: str = ""
     queued_s: float = 0.0
     received_bytes: int = 0
+    answer: Reply | Fault | None = None
+    shown: bool = False
 
 
 OnAttempt = Callable[[Attempt], None]
@@ -95,7 +98,15 @@ class Ended:
         if fault is None:
             bytes_ = self.reply.exchange.received_bytes if self.reply else 0
             return Attempt(
-                self.number, name, "ok", "", self.elapsed_s, why=why, queued_s=self.queued_s, received_bytes=bytes_
+                self.number,
+                name,
+                "ok",
+                "",
+                self.elapsed_s,
+                why=why,
+                queued_s=self.queued_s,
+                received_bytes=bytes_,
+                answer=self.reply,
             )
         return Attempt(
             self.number,
@@ -110,6 +121,7 @@ class Ended:
             why,
             self.queued_s,
             fault.exchange.received_bytes,
+            fault,
         )
 
 

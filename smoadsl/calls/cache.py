@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -31,6 +31,18 @@ Warn = Callable[[str], None]
 def is_sampled(route: Route) -> bool:
     """Whether the answer is drawn by chance that nobody can repeat."""
     return route.sampling.temperature != 0 and route.sampling.seed is None
+
+
+class Kept(Protocol):
+    """Who may know the answer to a call before it is made."""
+
+    def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
+        """What the call was answered before, if that is known."""
+        ...
+
+    def keep(self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply) -> None:
+        """What it was answered now."""
+        ...
 
 
 class Cache:

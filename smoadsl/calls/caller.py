@@ -9,7 +9,7 @@ from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
 from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, Ended, OnAttempt, Turn, request_of
-from smoadsl.calls.cache import Cache
+from smoadsl.calls.cache import Kept
 from smoadsl.calls.hedge import Copy, OnSent, race
 from smoadsl.calls.lane import NEVER_WAITS, Lane
 from smoadsl.calls.outcomes import Elsewhere, rule_of
@@ -21,7 +21,7 @@ from smoadsl.calls.session import Session
 class Caller:
     """Makes calls through a session. Time is the event loop's, chance comes from `random`."""
 
-    def __init__(self, session: Session, random: Random, cache: Cache | None = None) -> None:
+    def __init__(self, session: Session, random: Random, cache: Kept | None = None) -> None:
         self._session = session
         self._random = random
         self._cache = cache
@@ -33,7 +33,7 @@ class Caller:
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
         if (kept := self._kept(routes[0], ask)) is not None:
-            on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before"))
+            on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before", answer=kept))
             if on_text is not None:
                 on_text(kept.text)
             return routes[0], kept
@@ -83,7 +83,7 @@ class _Call:
             following, other = self._next(ended, ended.fault)
             if ended.sent:
                 name = "" if other is None else self.routes[other].name
-                self.on_attempt(ended.told(following.why, following.wait_s, name))
+                self.on_attempt(replace(ended.told(following.why, following.wait_s, name), shown=self.shown))
             if following.wait_s is not None:
                 await asyncio.sleep(following.wait_s)
             elif other is not None:

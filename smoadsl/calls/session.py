@@ -42,26 +42,29 @@ class Session:
     def adapter(self, name: str) -> Adapter:
         """The provider's adapter. Raises `Fault` when a key that it needs is not set."""
         if name not in self._adapters:
-            provider = self.providers[name]
-            key = self._secret(provider, provider.api_key) if provider.api_key else None
-            headers = {
-                header: self._secret(provider, value) if isinstance(value, Env) else value
-                for header, value in provider.headers.items()
-            }
-            connection = Connection(
-                name,
-                provider.base_url,
-                key,
-                headers,
-                provider.local,
-                first_byte_timeout_s=provider.timeout_s,
-                total_timeout_s=provider.timeout_s,
-                dialect=dialect_of(provider.adapter, provider.base_url),
-            )
-            adapter = self._opener(provider.adapter, connection)
+            adapter = self._opener(self.providers[name].adapter, self.connection(name))
             self._stack.push_async_callback(adapter.aclose)
             self._adapters[name] = adapter
         return self._adapters[name]
+
+    def connection(self, name: str) -> Connection:
+        """What the provider is reached by. Raises `Fault` when a key that it needs is not set."""
+        provider = self.providers[name]
+        key = self._secret(provider, provider.api_key) if provider.api_key else None
+        headers = {
+            header: self._secret(provider, value) if isinstance(value, Env) else value
+            for header, value in provider.headers.items()
+        }
+        return Connection(
+            name,
+            provider.base_url,
+            key,
+            headers,
+            provider.local,
+            first_byte_timeout_s=provider.timeout_s,
+            total_timeout_s=provider.timeout_s,
+            dialect=dialect_of(provider.adapter, provider.base_url),
+        )
 
     def gate(self, name: str) -> Gate:
         """The one way to a provider."""

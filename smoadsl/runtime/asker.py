@@ -7,7 +7,8 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Usage
+from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
+from smoadsl.adapters.tape import taped
 from smoadsl.calls.attempt import CACHED, Ask, Attempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
@@ -19,6 +20,7 @@ from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
 _TOLD = ("purpose", "agent", "layer", "round", "repair", "references", "samples")
+_NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 Emit = Callable[[events.Event], None]
 
 
@@ -155,6 +157,8 @@ class Asker:
             why=attempt.why,
             queued_s=attempt.queued_s,
             received_bytes=attempt.received_bytes,
+            answer=None if attempt.answer is None else taped(_NOBODY, attempt.answer),
+            shown=attempt.shown,
         )
 
 

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from smoadsl.adapters.base import Message
+from smoadsl.adapters.tape import TapedFault, TapedReply
 from smoadsl.plan.plan import Frozen, Plan
 
 EVENTS_VERSION = 1
+INTERRUPTED = "interrupted"  # the message of a run that its caller ended
 Purpose = Literal["propose", "judge", "moderator", "router", "roles", "aggregate"]
 
 
@@ -97,7 +99,9 @@ class CallAttempted(Happened):
     """One attempt of a call: `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`; `wait_s` is
     how long until the next on the same route, None when none follows there; `next_route` names the fallback tried
     instead, and `why` gives the reason for what follows. `queued_s` was waited for a turn before it was sent, and
-    `elapsed_s` counts from then on; `received_bytes` of an answer came."""
+    `elapsed_s` counts from then on; `received_bytes` of an answer came. `answer` is what the attempt brought, all of
+    it, so that a trace alone is enough to run it again; None for one that was not waited for. `shown`: part of the
+    answer had been streamed when it failed."""
 
     type: Literal["call_attempted"] = "call_attempted"
     call: int
@@ -112,6 +116,8 @@ class CallAttempted(Happened):
     why: str = ""
     queued_s: float = 0.0
     received_bytes: int = 0
+    answer: TapedReply | TapedFault | None = None
+    shown: bool = False
 
 
 class CallSucceeded(Happened):

@@ -71,7 +71,7 @@ async def execute(
         asker.tell(events.RunFailed, message=str(error), totals=asker.totals)
         raise RunError(str(error)) from error
     except asyncio.CancelledError:
-        asker.tell(events.RunFailed, message="interrupted", totals=asker.totals)
+        asker.tell(events.RunFailed, message=events.INTERRUPTED, totals=asker.totals)
         raise
     answer = Answer(text, read_answer(plan.pipeline.answer, text), tuple(degraded), asker.totals)
     asker.tell(events.RunFinished, text=text, value=answer.value, degraded=answer.degraded, totals=answer.totals)

@@ -4,9 +4,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
 from pydantic import ValidationError
 
-from smoadsl.runtime.events import EVENT, AnswerPiece, Event
+from smoadsl.runtime.events import (
+    EVENT,
+    EVENTS_VERSION,
+    INTERRUPTED,
+    AnswerPiece,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+)
 
 
 class JournalError(Exception):
@@ -36,3 +46,36 @@ def read_journal(path: Path) -> Iterator[Event]:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise JournalError(f"{path}:{number} is no event of a trace: {place} {first['msg']}".strip()) from None
+
+
+def read_run(path: Path) -> list[Event]:
+    """The events of a run, finished or not. Raises `OSError`, and `JournalError` for what is no trace of ours."""
+    _check_version(path)
+    events = list(read_journal(path))
+    if not events or not isinstance(events[0], RunStarted):
+        raise JournalError(f"{path} is no trace: it does not begin with the start of a run")
+    return events
+
+
+def read_whole_run(path: Path) -> list[Event]:
+    """The events of a run that came to its end. Raises as `read_run` does."""
+    events = read_run(path)
+    last = events[-1]
+    if not isinstance(last, RunFinished | RunFailed):
+        raise JournalError(f"{path} breaks off at line {len(events)}: it has no end of the run")
+    if isinstance(last, RunFailed) and last.message == INTERRUPTED:
+        raise JournalError(f"{path} is the trace of a run that was interrupted: there is no end to come to again")
+    return events
+
+
+def _check_version(path: Path) -> None:
+    """Say of another version's trace that it is one, before its events are found wrong one by one."""
+    with path.open("rb") as file:
+        first = file.readline()
+    try:
+        version = orjson.loads(first)["version"]
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return  # no trace at all, as will be seen
+    if version != EVENTS_VERSION:
+        by = "a newer" if isinstance(version, int) and version > EVENTS_VERSION else "another"
+        raise JournalError(f"{path} was written by {by} smoadsl: it has events of version {version}")

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from smoadsl.adapters import open_adapter
-from smoadsl.calls.cache import Cache
+from smoadsl.calls.cache import Kept
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Opener, Session
 from smoadsl.diagnostics.diagnostic import Outcome
@@ -70,7 +70,7 @@ async def run(
     on_event: Callable[[Event], None] | None = None,
     environ: Mapping[str, str] | None = None,
     opener: Opener = open_adapter,
-    cache: Cache | None = None,
+    cache: Kept | None = None,
 ) -> Answer:
     """Run a plan, or a file's only pipeline, for one prompt. `on_event` is told everything that happens.
 

@@ -23,6 +23,9 @@ COMMANDS = {
     "test": "run the tests in files, without network or key",
     "lock": "make and pin the roles that a file generates",
     "report": "what happened in a run, from its trace",
+    "replay": "a run again from its trace, without network or key",
+    "providers": "who can be asked by name, where, with which key",
+    "doctor": "whether providers answer, how fast, with which models",
     "templates": "the built-in templates, to start one's own from",
 }
 

@@ -34,6 +34,16 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.now
 
+    def advance(self, to: float) -> None:
+        self._jump.now = max(self._jump.now, to)
+
+
+def advance(to: float) -> None:
+    """Let the running virtual clock show that time at least, as if work had taken so long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, _Loop)
+    loop.advance(to)
+
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` on a virtual clock that begins at 0. Raises `Standstill` where a real loop would hang."""

@@ -102,7 +102,7 @@ def test_f115_what_is_missing_is_an_error_and_never_a_call(tmp_path: Path) -> No
     (unknown,) = asked(opener("openai", ACME), OTHER)
     assert isinstance(unknown, Fault)
     assert unknown.kind is FaultKind.LOCAL
-    assert f"the cassette in {tmp_path} does not hold this request to acme/other" in unknown.message
+    assert f"the cassette in {tmp_path} does not hold a request to acme/other" in unknown.message
 
 
 @pytest.mark.parametrize("bytes_left", [0, 1, 40, -200, -3, -2])

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from smoadsl.runtime.events import EVENTS_VERSION, Event, RunStarted
-from smoadsl.runtime.journal import JournalError, read_journal
+from smoadsl.runtime.journal import JournalError, read_run
 from smoadsl.show.page import report_page
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import encodable, one_line
@@ -22,7 +21,7 @@ from smoadsl.tools.options import Exit, text_width
 def command(trace: str, format_: str, brief: bool, out: str | None) -> None:
     """Tell what happened in the run that wrote TRACE (`smoadsl run --trace TRACE`), be it finished or not."""
     try:
-        told = _read(Path(trace))
+        told = read_run(Path(trace))
         text = report_page(told) if format_ == "html" else report_text(told, brief=brief, width=text_width())
     except OSError as error:
         raise click.UsageError(f"{trace}: {error.strerror or error}") from None
@@ -40,15 +39,6 @@ def command(trace: str, format_: str, brief: bool, out: str | None) -> None:
         sys.stdout.flush()
     else:
         click.echo(encodable(_with_bold_heads(text), sys.stdout.encoding), nl=False)
-
-
-def _read(path: Path) -> list[Event]:
-    events = list(read_journal(path))
-    if not events or not isinstance(events[0], RunStarted):
-        raise JournalError(f"{path} is no trace: it does not begin with the start of a run")
-    if events[0].version > EVENTS_VERSION:
-        raise JournalError(f"{path} was written by a newer smoadsl: it has events of version {events[0].version}")
-    return events
 
 
 def _refuse(why: str) -> None:

@@ -1,29 +1,33 @@
 """Run, to put one prompt through a pipeline: the answer to standard output, all else to standard error."""
 
-import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 import orjson
 
 from smoadsl.adapters.base import Fault
 from smoadsl.adapters.weights import weights_of
+from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
 from smoadsl.language.check import Given
+from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
-from smoadsl.runtime.executor import RunError
+from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.runtime.journal import journal_to
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
-from smoadsl.show.safe import encodable, printable_text
-from smoadsl.show.totals import totals_line
+from smoadsl.show.safe import one_line
 from smoadsl.tools import api
+from smoadsl.tools.answered import show_answer
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
@@ -34,6 +38,29 @@ from smoadsl.tools.options import (
     root_option,
     show_diagnostics,
 )
+from smoadsl.tools.outside import Outside, recorded_in, replayed_from
+from smoadsl.tools.sizing import Dollars
+from smoadsl.tools.virtual_clock import Standstill
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cap_options(command: F) -> F:
+    """What the run is held to."""
+    command = click.option("--max-tokens", type=click.IntRange(min=1), metavar="N",
+                           help="The same, in tokens.")(command)  # fmt: skip
+    command = click.option("--max-calls", type=click.IntRange(min=1), metavar="N",
+                           help="The same, in calls.")(command)  # fmt: skip
+    return click.option("--max-usd", type=Dollars(), metavar="USD",
+                        help="Spend no more than this, whatever the file's budget allows.")(command)  # fmt: skip
+
+
+def _tape_options(command: F) -> F:
+    """Where the answers go to, or come from."""
+    command = click.option("--replay", metavar="DIR",
+                           help="Answer from what was recorded in DIR: no network, no key.")(command)  # fmt: skip
+    return click.option("--record", metavar="DIR",
+                        help="Keep what each model is asked and answers in DIR.")(command)  # fmt: skip
 
 
 @click.command()
@@ -47,6 +74,8 @@ from smoadsl.tools.options import (
 @click.option("--cache", is_flag=True, help="Reuse answers of calls that draw nothing by chance, and keep new ones.")
 @click.option("--cache-samples", is_flag=True, help="The same for all calls.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
+@_cap_options
+@_tape_options
 @root_option
 @given_options
 def command(
@@ -60,24 +89,24 @@ def command(
     strict: bool,
     cache: bool,
     cache_samples: bool,
+    max_usd: Decimal | None,
+    max_calls: int | None,
+    max_tokens: int | None,
+    record: str | None,
+    replay: str | None,
     root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
 ) -> None:
     """Put PROMPT (or standard input) through the pipeline in FILE (FILE:NAME where it has several)."""
+    outside = _outside(record, replay, cached=cache or cache_samples)
+    cap = Limits(max_usd, max_tokens, max_calls)
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
-    plan = _plan(file, wanted, root)
-    if plan.recipes and locked:
-        missing = ", ".join(recipe.name for recipe in plan.recipes)
-        click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
-        sys.exit(Exit.PROBLEMS)
-    if plan.recipes:
-        plan = _with_roles(plan, file, wanted, seed, root)
-    _fetch_weights(plan)
-    live = Live(streams=not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
+    plan = _ready(file, wanted, seed, root, cap, outside)
     with ExitStack() as stack:
+        live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
         listeners = [live.show]
         if trace:
@@ -85,28 +114,79 @@ def command(
                 listeners.append(journal_to(stack.enter_context(Path(trace).open("wb"))))
             except OSError as error:
                 raise click.UsageError(f"--trace {trace}: {error.strerror or error}") from None
-
-        def on_event(event: Event) -> None:
-            for listener in listeners:
-                listener(event)
-
         kept = _cache(cache_samples) if cache or cache_samples else None
         if kept is not None:
             stack.callback(kept.close)
-        try:
-            answer = asyncio.run(api.run(plan, conversation, seed=seed, on_event=on_event, cache=kept))
-        except RunError:
-            sys.exit(Exit.FAILED)  # told as an event, and so shown
-        except KeyboardInterrupt:
-            sys.exit(Exit.INTERRUPTED)
-        live.close()
-    if as_json:
-        value = {"text": answer.text, "value": answer.value, "degraded": answer.degraded}
-        sys.stdout.buffer.write(orjson.dumps(value | {"totals": answer.totals.model_dump()}) + b"\n")
-    elif not live.streamed:
-        _print(answer.text)
-    click.echo(totals_line(answer.totals), err=True)
+        answer = _answer(plan, conversation, seed, listeners, kept, outside)
+    show_answer(answer, live, as_json)
     sys.exit(Exit.DEGRADED if strict and answer.degraded else Exit.DONE)
+
+
+def _outside(record: str | None, replay: str | None, cached: bool) -> Outside:
+    if record is not None and replay is not None:
+        raise click.UsageError("--record asks the models and --replay does not: give one of them")
+    if cached and (record is not None or replay is not None):
+        option = "--record" if record is not None else "--replay"
+        raise click.UsageError(f"{option} with --cache: an answer from the cache is in no recording")
+    if record is not None:
+        return recorded_in(Path(record))
+    if replay is None:
+        return Outside()
+    if not Path(replay).is_dir():
+        raise click.UsageError(f"--replay {replay}: there is no such folder; `smoadsl run --record` makes one")
+    return replayed_from(Path(replay))
+
+
+def _ready(file: str, wanted: Given, seed: int, root: str | None, cap: Limits, outside: Outside) -> Plan:
+    """The plan with all that its run needs: its roles made, its weights here, its budget no more than the cap."""
+    plan = _plan(file, wanted, root)
+    missing = ", ".join(recipe.name for recipe in plan.recipes)
+    if missing and not wanted.roles_may_change:
+        click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
+        sys.exit(Exit.PROBLEMS)
+    if why := unpriced(plan, cap):
+        raise click.UsageError(one_line(why))
+    if missing and cap != Limits():
+        raise click.UsageError(
+            f"the roles of {missing} are still to be made, which no limit holds: `smoadsl lock` them"
+        )
+    if missing:
+        plan = _with_roles(plan, file, wanted, seed, root, outside)
+    if outside.live:
+        _fetch_weights(plan)
+    return capped(plan, cap)
+
+
+def _answer(
+    plan: Plan,
+    conversation: Conversation,
+    seed: int,
+    listeners: list[Callable[[Event], None]],
+    cache: Cache | None,
+    outside: Outside,
+) -> Answer:
+    """The run's answer. Ends the program where there is none, or where a recording lacks a part of it."""
+
+    def on_event(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    environ, opener = outside.environ, outside.opener
+    run = api.run(plan, conversation, seed=seed, on_event=on_event, environ=environ, opener=opener, cache=cache)
+    answer: Answer | None = None
+    try:
+        answer = outside.run(run)
+    except RunError:
+        pass  # told as an event, and so shown
+    except Standstill:
+        click.echo("error: the recording breaks off: what this run waits for was never answered", err=True)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    for sentence in dict.fromkeys(outside.missing):
+        click.echo(f"error: {one_line(sentence)}", err=True)
+    if answer is None or outside.missing:
+        sys.exit(Exit.FAILED)
+    return answer
 
 
 def _plan(file: str, wanted: Given, root: str | None) -> Plan:
@@ -139,25 +219,16 @@ def _fetch_weights(plan: Plan) -> None:
                 sys.exit(Exit.FAILED)
 
 
-def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None) -> Plan:
+def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None, outside: Outside) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
     click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
     try:
-        for path in asyncio.run(lock_roles(plan.making, seed=seed)):
+        for path in outside.run(lock_roles(plan.making, seed=seed, environ=outside.environ, opener=outside.opener)):
             click.echo(f"{path} written: review and commit it", err=True)
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(Exit.FAILED)
     return _plan(file, wanted, root)
-
-
-def _print(answer: str) -> None:
-    """As it is into a pipe or a file; to a terminal, what can not steer it."""
-    if sys.stdout.isatty():
-        click.echo(encodable(printable_text(answer), sys.stdout.encoding))
-    else:
-        sys.stdout.buffer.write(answer.encode("utf-8", "backslashreplace") + b"\n")
-        sys.stdout.flush()
 
 
 def _conversation(prompt: str | None, row: str | None) -> Conversation:

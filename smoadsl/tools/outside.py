@@ -1,0 +1,56 @@
+"""Outside, to say where a run's answers come from: its providers, whether recorded or not, or a recording alone."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from smoadsl.adapters import open_adapter
+from smoadsl.adapters.cassette import recording, replaying
+from smoadsl.calls.session import Opener
+from smoadsl.tools.virtual_clock import run_virtually
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How adapters are opened, and where keys are looked up. What is not `live` needs neither key nor network, and runs
+    on a virtual clock: waits between attempts, and for answers that never came, take no time.
+
+    `missing` has a sentence for each request that a recording could not answer."""
+
+    opener: Opener = open_adapter
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    live: bool = True
+    missing: list[str] = field(default_factory=list)
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """The result of `main`. Raises `Standstill` where a recording lets it wait for ever."""
+        return asyncio.run(main) if self.live else run_virtually(main)
+
+
+def recorded_in(folder: Path) -> Outside:
+    """The providers, with all that they answer written to a cassette."""
+    return Outside(recording(folder, open_adapter))
+
+
+def replayed_from(folder: Path) -> Outside:
+    """A cassette instead of the providers."""
+    missing: list[str] = []
+    return Outside(replaying(folder, missing.append, paced=True), AnyKey(), live=False, missing=missing)
+
+
+class AnyKey(Mapping[str, str]):
+    """An environment in which every key is set, for runs that send none anywhere."""
+
+    def __getitem__(self, name: str) -> str:
+        return "not a key"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
