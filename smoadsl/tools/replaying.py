@@ -25,6 +25,8 @@ from smoadsl.tools.outside import AnyKey
 from smoadsl.tools.virtual_clock import Standstill, advance, run_virtually
 
 _UNANSWERED = ("cancelled", HEDGE_LOST)
+_TOGETHER_S = 0.005  # what ends so close to one another may be seen at once
+_CLOCK_S = 1e-9  # timers that are closer than this go off in one pass of the loop
 _TIMES = ("at_s", "elapsed_s", "queued_s")
 
 
@@ -90,6 +92,7 @@ class _Kept:
         self._on_event = on_event
         self._asked: dict[str, _Call] = {}  # by the number that a call has now
         self._calls = _calls(told)
+        self._ends = _ends(told)
 
     def hear(self, event: events.Event) -> None:
         """Find the trace's call for each that begins, and set the clock by the trace as long as it says the same."""
@@ -134,6 +137,10 @@ class _Kept:
             raise Fault(FaultKind.LOCAL, message)
         return found
 
+    def ends_at(self, attempt: events.CallAttempted) -> float:
+        """When the answer to an attempt comes."""
+        return self._ends[attempt.at_s, attempt.call]
+
     def _stray(self, why: str) -> None:
         self.astray = self.astray or why
 
@@ -152,7 +159,8 @@ class _Player:
         if attempt.answer is None:
             never: asyncio.Future[Reply] = loop.create_future()
             return await never  # until nobody waits for it any longer
-        await asyncio.sleep(max(0.0, attempt.at_s - loop.time()))
+        wait_s = self.kept.ends_at(attempt) - loop.time()
+        await asyncio.sleep(wait_s if wait_s > _CLOCK_S else 0.0)
         answer = untaped(attempt.answer)
         answer_exchange = Exchange(attempt.received_bytes)
         if isinstance(answer, Fault):
@@ -190,6 +198,32 @@ def _calls(told: Iterable[events.Event]) -> dict[str, deque[_Call]]:
             case _:
                 pass
     return calls
+
+
+def _ends(told: Iterable[events.Event]) -> dict[tuple[float, int], float]:
+    """When each answer comes, by when it came and to which call. Those that came together, before anything was made of
+    the first of them, come in one pass of the loop again: else what the first one decides might cut the others off."""
+    waves: list[list[events.CallAttempted]] = []
+    is_open = False
+    for event in told:
+        match event:
+            case events.CallAttempted() if event.answer is not None:
+                if is_open and event.at_s - waves[-1][0].at_s < _TOGETHER_S:
+                    waves[-1].append(event)
+                else:
+                    waves.append([event])
+                is_open = True
+            case events.CallSucceeded():
+                pass
+            case events.CallFailed() if event.kind != "cancelled":
+                pass
+            case _:
+                is_open = False
+    return {
+        (event.at_s, event.call): wave[0].at_s + _CLOCK_S * place / (2 * len(wave))
+        for wave in waves
+        for place, event in enumerate(wave)
+    }
 
 
 def _place(call: events.CallStarted) -> str:
