@@ -107,6 +107,7 @@ def test_one_tape_that_is_gone_is_not_got_over(kept: tuple[Path, Result], tmp_pa
     [
         (("--replay", "nowhere"), "--replay nowhere: there is no such folder"),
         (("--replay", ".", "--record", "x"), "give one of them"),
+        (("--record", __file__), "--record"),
         (("--record", "x", "--cache"), "--record with --cache"),
     ],
 )
@@ -142,6 +143,7 @@ def changed(trace: Path, what: str, by: str) -> str:
 
 
 ASKED = '"role":"user","content":"Why?"'
+END = re.compile(r'"run_finished","text".*"degraded":\[[^]]*\]')
 EDITS: dict[str, tuple[Callable[[Path], str], str]] = {
     "cut": (lambda trace: trace.read_text()[:-40], "breaks off at line"),
     "empty": (lambda _: "", "is no trace: it does not begin with the start of a run"),
@@ -150,6 +152,10 @@ EDITS: dict[str, tuple[Callable[[Path], str], str]] = {
     "answer": (lambda trace: changed(trace, '"text":"The quick says 1."', '"text":"No."'), "does not go as"),
     "seed": (lambda trace: changed(trace, '"seed":0}', '"seed":1}'), "does not go as"),
     "prompt": (lambda trace: trace.read_text().replace(ASKED, ASKED.replace("Why", "How"), 1), "does not hold"),
+    "interrupted": (
+        lambda trace: END.sub('"run_failed","message":"interrupted"', trace.read_text()),
+        "of a run that was interrupted",
+    ),
     "lacking": (
         lambda trace: re.sub(r'"answer":\{"choices".*?\},"shown', '"answer":null,"shown', trace.read_text()),
         "can not be run again: it does not hold what attempt 1 of call 1 brought",
@@ -167,6 +173,18 @@ def test_a_trace_that_was_cut_or_changed_is_refused(
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr.splitlines()[-1].startswith("error: ")
     assert words in again.stderr.splitlines()[-1]
+
+
+def test_a_run_without_an_answer_has_none_again(tmp_path: Path) -> None:
+    with walled(lambda _: [answer({"error": {"message": "no"}}, 400)]) as wall:
+        (tmp_path / "p.moa").write_text(FILE % wall.url, encoding="utf-8")
+        done = smoadsl("run", tmp_path / "p.moa", "Why?", "--trace", tmp_path / "trace", key=CANARY)
+    again = smoadsl("replay", tmp_path / "trace")
+    assert (done.exit_code, again.exit_code, again.stdout) == (3, 3, "")
+    failed = [line for line in done.stderr.splitlines() if "acme found the request wrong" in line]
+    assert failed
+    assert set(failed) <= set(again.stderr.splitlines())
+    assert "the same run: all" in again.stderr
 
 
 WAYS = """

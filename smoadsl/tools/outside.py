@@ -1,7 +1,6 @@
 """Outside, to say where a run's answers come from: its providers, whether recorded or not, or a recording alone."""
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any, TypeVar
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.cassette import recording, replaying
-from smoadsl.calls.session import Opener
 from smoadsl.tools.virtual_clock import run_virtually
 
 T = TypeVar("T")
@@ -17,13 +15,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """How adapters are opened, and where keys are looked up. What is not `live` needs neither key nor network, and runs
-    on a virtual clock: waits between attempts, and for answers that never came, take no time.
+    """What `api.run` is to be given of it as `options`; nothing for the providers themselves. What is not `live` needs
+    neither key nor network, and runs on a virtual clock: waits, for answers that never came too, take no time.
 
     `missing` has a sentence for each request that a recording could not answer."""
 
-    opener: Opener = open_adapter
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    options: Mapping[str, Any] = field(default_factory=dict)
     live: bool = True
     missing: list[str] = field(default_factory=list)
 
@@ -34,13 +31,14 @@ class Outside:
 
 def recorded_in(folder: Path) -> Outside:
     """The providers, with all that they answer written to a cassette."""
-    return Outside(recording(folder, open_adapter))
+    return Outside({"opener": recording(folder, open_adapter)})
 
 
 def replayed_from(folder: Path) -> Outside:
     """A cassette instead of the providers."""
     missing: list[str] = []
-    return Outside(replaying(folder, missing.append, paced=True), AnyKey(), live=False, missing=missing)
+    opener = replaying(folder, missing.append, paced=True)
+    return Outside({"opener": opener, "environ": AnyKey()}, live=False, missing=missing)
 
 
 class AnyKey(Mapping[str, str]):

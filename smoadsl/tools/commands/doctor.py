@@ -58,7 +58,7 @@ def command(
         text = "\n".join(_told(found, all_are_needed=bool(files)))
         click.echo(encodable(text, sys.stdout.encoding))
     ill = sum(not one.well for one in found)
-    click.echo(f"{len(found)} asked, {len(found) - ill} well", err=True)
+    click.echo(f"{len(found)} examined, {len(found) - ill} well", err=True)
     sys.exit(Exit.PROBLEMS if files and ill else Exit.DONE)
 
 

@@ -129,6 +129,10 @@ def _outside(record: str | None, replay: str | None, cached: bool) -> Outside:
         option = "--record" if record is not None else "--replay"
         raise click.UsageError(f"{option} with --cache: an answer from the cache is in no recording")
     if record is not None:
+        try:
+            Path(record).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"--record {record}: {error.strerror or error}") from None
         return recorded_in(Path(record))
     if replay is None:
         return Outside()
@@ -171,8 +175,7 @@ def _answer(
         for listener in listeners:
             listener(event)
 
-    environ, opener = outside.environ, outside.opener
-    run = api.run(plan, conversation, seed=seed, on_event=on_event, environ=environ, opener=opener, cache=cache)
+    run = api.run(plan, conversation, seed=seed, on_event=on_event, cache=cache, **outside.options)
     answer: Answer | None = None
     try:
         answer = outside.run(run)
@@ -223,7 +226,7 @@ def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | Non
     """The plan once the roles that no lock has are made and pinned."""
     click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
     try:
-        for path in outside.run(lock_roles(plan.making, seed=seed, environ=outside.environ, opener=outside.opener)):
+        for path in outside.run(lock_roles(plan.making, seed=seed, **outside.options)):
             click.echo(f"{path} written: review and commit it", err=True)
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)
