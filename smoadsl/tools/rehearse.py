@@ -1,6 +1,5 @@
 """Rehearse, to run the tests that are written in .moa files: no network, no key, no waiting."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +44,7 @@ def rehearse(test: checked.Test) -> Rehearsal:
 
 async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:
     """The answer to the last prompt; None when one of the turns failed, which is the last then."""
+    keyless = plan.without_keys()
     turns: tuple[Message, ...] = ()
     answer: Answer | None = None
     for prompt in test.prompts:
@@ -52,7 +52,7 @@ async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:
         stage.begin()
         conversation = Conversation(turns, test.input)
         try:
-            answer = await api.run(plan, conversation, on_event=stage.hear, environ=_AnyKey(), opener=stage.open)
+            answer = await api.run(keyless, conversation, on_event=stage.hear, environ={}, opener=stage.open)
         except RunError:
             return None
         turns = (*turns, Message("assistant", answer.text))
@@ -93,16 +93,3 @@ def _most_usd(plan: Plan, told: list[events.Event]) -> float | None:
     ]
     usd = bounds(plan, max(sizes, default=0) // 2 + 1).usd
     return float(usd.worst) if usd else None
-
-
-class _AnyKey(Mapping[str, str]):
-    """An environment in which every key is set: a rehearsal sends none anywhere."""
-
-    def __getitem__(self, name: str) -> str:
-        return "rehearsed"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +25,11 @@ from smoadsl.show.live import Live
 from smoadsl.show.safe import encodable, printable_text
 from smoadsl.show.totals import totals_line
 from smoadsl.tools import api
+from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
+    allow_env_option,
     file_and_pipeline,
     given,
     given_options,
@@ -47,6 +50,7 @@ from smoadsl.tools.options import (
 @click.option("--cache", is_flag=True, help="Reuse answers of calls that draw nothing by chance, and keep new ones.")
 @click.option("--cache-samples", is_flag=True, help="The same for all calls.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
+@allow_env_option
 @root_option
 @given_options
 def command(
@@ -60,6 +64,7 @@ def command(
     strict: bool,
     cache: bool,
     cache_samples: bool,
+    allowed: tuple[str, ...],
     root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
@@ -73,8 +78,9 @@ def command(
         missing = ", ".join(recipe.name for recipe in plan.recipes)
         click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
         sys.exit(Exit.PROBLEMS)
+    keys = allow_env(plan.providers, allowed)
     if plan.recipes:
-        plan = _with_roles(plan, file, wanted, seed, root)
+        plan = _with_roles(plan, file, wanted, seed, root, keys)
     _fetch_weights(plan)
     live = Live(streams=not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
     with ExitStack() as stack:
@@ -94,7 +100,7 @@ def command(
         if kept is not None:
             stack.callback(kept.close)
         try:
-            answer = asyncio.run(api.run(plan, conversation, seed=seed, on_event=on_event, cache=kept))
+            answer = asyncio.run(api.run(plan, conversation, seed=seed, on_event=on_event, cache=kept, allow_env=keys))
         except RunError:
             sys.exit(Exit.FAILED)  # told as an event, and so shown
         except KeyboardInterrupt:
@@ -139,11 +145,11 @@ def _fetch_weights(plan: Plan) -> None:
                 sys.exit(Exit.FAILED)
 
 
-def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None) -> Plan:
+def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None, keys: Sequence[str]) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
     click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
     try:
-        for path in asyncio.run(lock_roles(plan.making, seed=seed)):
+        for path in asyncio.run(lock_roles(plan.making, seed=seed, allow_env=keys)):
             click.echo(f"{path} written: review and commit it", err=True)
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)

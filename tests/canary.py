@@ -1,0 +1,5 @@
+"""Canary, to have one key for all tests."""
+
+import uuid
+
+CANARY = f"CANARY-{uuid.uuid4()}"
