@@ -17,18 +17,9 @@ from smoadsl.adapters import ADAPTERS, open_adapter
 from smoadsl.adapters.address import endpoint, is_loopback, origin
 from smoadsl.adapters.base import Connection, Fault, FaultKind
 from smoadsl.adapters.openai import OpenAI
-from tests.adapters.attempts import (
-    ACME,
-    CANARY,
-    CLOSE,
-    RESET,
-    STREAM,
-    attempt,
-    completion,
-    keeps_the_key,
-    tried,
-)
+from tests.adapters.attempts import ACME, CLOSE, RESET, STREAM, attempt, completion, keeps_the_key, tried
 from tests.adapters.wall import STREAM_HEAD, Act, Wall, answer, head
+from tests.canary import CANARY
 
 OK = completion()
 
