@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from smoadsl.adapters import ADAPTERS
 from smoadsl.adapters.address import is_loopback, origin
 from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.builtins.providers import WELL_KNOWN
@@ -91,10 +92,12 @@ class Keys:
             raise Unbound((name, bound) for bound, name in refused.items())
 
     def _allows(self, provider: Provider, env: Env) -> bool:
-        if provider.base_url and is_loopback(urlsplit(provider.base_url).hostname or ""):
-            return True
         asked = _asked(provider, env)
-        return asked in _WELL_KNOWN or asked in self.allowed
+        if asked in self.allowed:
+            return True
+        if provider.adapter not in ADAPTERS:  # whether one of another package heeds `base_url` is not known
+            return False
+        return asked in _WELL_KNOWN or is_loopback(urlsplit(provider.base_url).hostname or "")
 
 
 def _asked(provider: Provider, env: Env) -> Bound:

@@ -128,6 +128,16 @@ def test_an_adapter_that_knows_its_own_way_is_an_origin() -> None:
     assert connected(lab, "LAB_KEY=adapter:acme").api_key == CANARY
 
 
+def test_an_adapter_of_others_is_trusted_with_nothing_unasked() -> None:
+    """It may send where it likes, whatever its `base_url` says."""
+    for url in ("http://127.0.0.1:8000", TOGETHER.base_url):
+        mine = replace(TOGETHER, adapter="acme", base_url=url)
+        with pytest.raises(Unbound) as caught:
+            connected(mine)
+        asked = str(caught.value).rpartition(" ")[2]
+        assert connected(mine, asked).api_key == CANARY
+
+
 def test_a_key_that_is_not_set_can_go_nowhere() -> None:
     with pytest.raises(Fault, match="lab needs a key: set LAB_KEY"):
         connected(LAB, environ={})
