@@ -15,6 +15,7 @@ _HOMES = {
     "stream": "smoadsl.tools.api",
     "CompileError": "smoadsl.tools.api",
     "RunError": "smoadsl.runtime.executor",
+    "Unbound": "smoadsl.calls.keys",
     "Answer": "smoadsl.runtime.executor",
     "Conversation": "smoadsl.runtime.conversation",
     "Event": "smoadsl.runtime.events",
@@ -26,6 +27,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from smoadsl.calls.keys import Unbound
     from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome
     from smoadsl.diagnostics.source import Source
     from smoadsl.language.check import Given
@@ -46,6 +48,7 @@ __all__ = [
     "Plan",
     "RunError",
     "Source",
+    "Unbound",
     "compile",
     "run",
     "run_sync",

@@ -1,9 +1,12 @@
-"""Conftest, to give every test its options: expectations rewritten by `--accept`, more examples by `--profile long`."""
+"""Conftest, to give every test its options, expectations rewritten by `--accept` and more examples by `--profile long`,
+and to fail those that show a key."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ("tests.canary",)  # a key that shows anywhere fails the test
 
 settings.register_profile("normal", max_examples=100, derandomize=True, deadline=None, database=None)
 settings.register_profile(

@@ -20,9 +20,10 @@ from smoadsl.runtime.events import CallStarted, Event
 from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.tools import api
 from smoadsl.tools.virtual_clock import run_virtually
+from tests.canary import CANARY
 
 Script = Callable[[CallStarted, Request], Scripting | Awaitable[Scripting]]
-KEYS = {"GROQ_API_KEY": "none", "OPENAI_API_KEY": "none"}
+KEYS = {"GROQ_API_KEY": CANARY, "OPENAI_API_KEY": CANARY}
 
 
 @dataclass(frozen=True, slots=True)

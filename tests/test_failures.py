@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from tests.adapters.wall import Act, Attempt, Ending, Wall, answer, events, head
+from tests.canary import CANARY
 
 PIPELINE = """
 provider lab = openai {{ base_url = "{url}", api_key = env("LAB_KEY"), retries = 0 }}
@@ -25,7 +26,6 @@ pipeline p {{
   aggregate c {{ otherwise = fail }}
 }}
 """
-KEY = "CANARY-5f3a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def run(script: Callable[[Attempt], Iterable[Act]], folder: Path, judge: str = "
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "LAB_KEY": KEY, "PYTHONPATH": root},
+                env={**os.environ, "LAB_KEY": CANARY, "PYTHONPATH": root},
             )
             out, err = await asyncio.wait_for(process.communicate(), 60)
             trace = [orjson.loads(line) for line in (folder / "t.jsonl").read_bytes().splitlines()]
@@ -104,7 +104,7 @@ def down(_: Attempt) -> Iterable[Act]:
 
 
 def refused(attempt: Attempt) -> Iterable[Act]:
-    yield answer({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401)
+    yield answer({"error": {"message": f"Incorrect API key provided: {CANARY}"}}, 401)
 
 
 def truncated(attempt: Attempt) -> Iterable[Act]:
@@ -140,7 +140,7 @@ def test_a_run_without_an_answer(
     assert (ended.code, ended.out) == (3, ""), ended.err
     assert len(ended.said) == 1, ended.err
     assert all(word in ended.said[0] for word in words), ended.said
-    assert KEY not in ended.err + orjson.dumps(ended.trace).decode()
+    assert CANARY not in ended.err + orjson.dumps(ended.trace).decode()
     assert "Traceback" not in ended.err
     assert len(ended.paid) == paid  # what was paid for is in the trace
     assert ended.trace[-1]["type"] == "run_failed"

@@ -25,9 +25,10 @@ from smoadsl.tools.commands.templates import WHAT
 from smoadsl.tools.reader import DiskReader
 from smoadsl.tools.rehearse import rehearse
 from smoadsl.tools.starter import LOCAL, MODELS, starter
+from tests.canary import CANARY
 from tests.test_docs import ROOT, blocks, python_of, run_python
 
-SECRET = "sk-not-to-be-shown"
+SECRET = f"sk-{CANARY}"
 KEYS = {provider: WELL_KNOWN[provider].key for provider in MODELS}
 
 

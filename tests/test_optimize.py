@@ -16,6 +16,7 @@ from smoadsl.plan.optimize import PASSES, optimize
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import CallStarted, RoundStarted
 from smoadsl.tools import api
+from tests.canary import CANARY
 from tests.luck import totals
 from tests.luck import unoptimized as written
 from tests.random_plans import Kind, programs
@@ -123,7 +124,7 @@ def test_what_is_missing_of_several_answers_is_asked_for_once_more() -> None:
         return several(replies[:2]) if request.n == 5 else several(replies)
 
     plan = planned("layer one { propose q * 5 }", end="aggregate vote()")
-    done = api.run_sync(plan, "hi", environ={"OPENAI_API_KEY": "x"}, opener=lambda *_: Scripted(answer))
+    done = api.run_sync(plan, "hi", environ={"OPENAI_API_KEY": CANARY}, opener=lambda *_: Scripted(answer))
     assert asked == [5, 3]
     assert done.text == "1.0"
     assert done.totals.calls == 1
@@ -137,7 +138,7 @@ def test_a_provider_that_never_gives_all_fails_those_who_got_none() -> None:
         api.run_sync(
             planned("layer one { propose q * 4 }"),
             "hi",
-            environ={"OPENAI_API_KEY": "x", "GROQ_API_KEY": "x"},
+            environ={"OPENAI_API_KEY": CANARY, "GROQ_API_KEY": CANARY},
             opener=lambda *_: one,
         )
 

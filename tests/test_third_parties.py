@@ -20,6 +20,7 @@ from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.tools.api import compile
 from tests.adapters.wall import STREAM_HEAD, Act, Attempt, Ending, Wall, answer, events
+from tests.canary import CANARY
 from tests.test_docs import ROOT, Block, blocks
 
 DOCUMENT = ROOT / "docs" / "adapters.md"
@@ -159,7 +160,7 @@ def test_one_that_can_not_be_opened_is_told(
     monkeypatch.delitem(sys.modules, "acme_one", raising=False)
     assert installed_adapters() == ("acme",)
     with pytest.raises(Fault, match=re.escape(words)) as caught:
-        open_adapter("acme", Connection("lab", api_key="a-secret"))
+        open_adapter("acme", Connection("lab", api_key=CANARY))
     assert caught.value.kind is FaultKind.LOCAL
-    assert "a-secret" not in caught.value.message
+    assert CANARY not in caught.value.message
     assert json.dumps(caught.value.message)

@@ -38,15 +38,20 @@ def endpoint(connection: Connection, path: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port of a URL: what can be shown of an address that may carry secrets further on."""
+    """Scheme, host and port of a URL, in one spelling: what a key is bound to, and what can be shown of an address that
+    may carry secrets further on. A host of other letters is in those of DNS, so that none looks like another."""
     try:
         parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port is not None else ""
+        usual = parts.port is None or (parts.scheme, parts.port) in (("https", 443), ("http", 80))
+        port = "" if usual else f":{parts.port}"
+        name = (
+            (parts.hostname or "").encode("idna").decode() if not (parts.hostname or "").isascii() else parts.hostname
+        )
     except ValueError:
         return "an unreadable address"
-    if not parts.hostname:
+    if not name:
         return "a path on the same host" if not parts.scheme else f"a {parts.scheme}: address"
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{name}]" if ":" in name else name
     return f"{parts.scheme}://{host}{port}" if parts.scheme else f"//{host}{port}"
 
 

@@ -8,7 +8,7 @@ import socket
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from smoadsl.adapters.address import is_private
+from smoadsl.adapters.address import is_loopback, is_private
 from smoadsl.adapters.base import Connection, Fault, FaultKind
 
 
@@ -23,6 +23,11 @@ class Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._system.resolve(host, port, family)
+        if is_loopback(host):  # such a name is trusted with any key, so it is held to what it means
+            if not all(is_loopback(one["host"]) for one in found):
+                name = self._connection.provider
+                raise Fault(FaultKind.LOCAL, f"the base_url of {name} names this machine, and leads to another")
+            return found
         if self._connection.local:
             return found
         allowed = [one for one in found if not is_private(one["host"])]

@@ -1,12 +1,13 @@
 """Health, to find out whether a provider can be asked: is its key set, does it answer, what has it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Lists
+from smoadsl.calls.keys import Bound
 from smoadsl.calls.route import Provider
 from smoadsl.calls.session import Opener, Session
 
@@ -37,6 +38,7 @@ async def examine(
     wanted: tuple[str, ...] = (),
     within_s: float = 5.0,
     opener: Opener = open_adapter,
+    allowed: Collection[Bound] = frozenset(),
 ) -> Health:
     """Ask a provider for its models, once and no longer than that. Nothing is paid for, and no key is in the result."""
     variable = provider.api_key.name if provider.api_key else ""
@@ -46,7 +48,7 @@ async def examine(
     begun = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(within_s):
-            session = Session({provider.name: provider}, environ)
+            session = Session({provider.name: provider}, environ, opener, allowed)
             adapter = opener(provider.adapter, _impatient(session.connection(provider.name), within_s))
             async with aclosing(adapter):
                 models = await _models(adapter, provider)

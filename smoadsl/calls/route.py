@@ -1,7 +1,7 @@
 """Route, to say where a call goes: a provider as it is declared, without any secret, and a model of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from smoadsl.adapters.base import Sampling
@@ -40,6 +40,10 @@ class Provider:
     timeout_s: float = 600.0
     retries: int = 2
     local: bool = False
+
+    def without_keys(self) -> "Provider":
+        """The same, for where its keys may not go, or where nothing is sent."""
+        return replace(self, api_key=None, headers={})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
 
 from smoadsl.adapters import open_adapter
-from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind
+from smoadsl.adapters.base import Adapter, Connection
 from smoadsl.builtins.providers import dialect_of
 from smoadsl.calls.gate import Gate
+from smoadsl.calls.keys import Bound, Keys
 from smoadsl.calls.lane import Lane
 from smoadsl.calls.route import Env, Provider, Route
 
@@ -16,13 +17,18 @@ Opener = Callable[[str, Connection], Adapter]  # the adapter's name, and what it
 
 
 class Session:
-    """An asynchronous context manager. `environ` is where keys are looked up, `opener` how adapters are made."""
+    """An asynchronous context manager. `environ` is where keys are looked up, `opener` how adapters are made, `allowed`
+    where keys may go beside what is well known. Entering raises `Unbound` when one would go elsewhere."""
 
     def __init__(
-        self, providers: Mapping[str, Provider], environ: Mapping[str, str], opener: Opener = open_adapter
+        self,
+        providers: Mapping[str, Provider],
+        environ: Mapping[str, str],
+        opener: Opener = open_adapter,
+        allowed: Collection[Bound] = frozenset(),
     ) -> None:
         self.providers = providers
-        self._environ = environ
+        self._keys = Keys(environ, allowed)
         self._opener = opener
         self._adapters: dict[str, Adapter] = {}
         self._gates: dict[str, Gate] = {}
@@ -30,6 +36,7 @@ class Session:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Session":
+        self._keys.check(self.providers.values())
         return self
 
     async def __aexit__(
@@ -40,7 +47,7 @@ class Session:
         await self._stack.aclose()
 
     def adapter(self, name: str) -> Adapter:
-        """The provider's adapter. Raises `Fault` when a key that it needs is not set."""
+        """The provider's adapter. Raises `Fault` when a key that it needs is not set, or not for it."""
         if name not in self._adapters:
             adapter = self._opener(self.providers[name].adapter, self.connection(name))
             self._stack.push_async_callback(adapter.aclose)
@@ -48,11 +55,11 @@ class Session:
         return self._adapters[name]
 
     def connection(self, name: str) -> Connection:
-        """What the provider is reached by. Raises `Fault` when a key that it needs is not set."""
+        """What the provider is reached by. Raises `Fault` when a key that it needs is not set, or not for it."""
         provider = self.providers[name]
-        key = self._secret(provider, provider.api_key) if provider.api_key else None
+        key = self._keys.value(provider, provider.api_key) if provider.api_key else None
         headers = {
-            header: self._secret(provider, value) if isinstance(value, Env) else value
+            header: self._keys.value(provider, value) if isinstance(value, Env) else value
             for header, value in provider.headers.items()
         }
         return Connection(
@@ -75,12 +82,3 @@ class Session:
     def lane(self, route: Route) -> Lane:
         """What is known of a route so far."""
         return self.gate(route.provider).lane(route.model)
-
-    def _secret(self, provider: Provider, env: Env) -> str:
-        value = self._environ.get(env.name, "").strip()
-        if not value:
-            raise Fault(
-                FaultKind.LOCAL,
-                f"{provider.name} needs a key: set {env.name}, or swap the model with --model NAME=provider/id",
-            )
-        return value

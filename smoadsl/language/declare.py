@@ -135,11 +135,11 @@ class Declarations:
             return provider
         if not self._good_url(text.value, text.span, with_key=False, local=True):
             return None
-        from smoadsl.language.urls import origin_of
+        from smoadsl.adapters.address import origin
 
-        same = origin_of(text.value) == origin_of(provider.base_url)
+        same = origin(text.value) == origin(provider.base_url)
         moved = replace(provider, base_url=text.value.rstrip("/"), local=True)
-        return moved if same else replace(moved, api_key=None, headers={})
+        return moved if same else moved.without_keys()
 
     # ---- models
 

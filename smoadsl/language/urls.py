@@ -1,15 +1,8 @@
-"""Urls, to say what is wrong with a base URL, and what a key that goes there is bound to."""
+"""Urls, to say what is wrong with a base URL, and whose network it leads into."""
 
 from urllib.parse import urlsplit
 
 from smoadsl.adapters.address import is_loopback, is_private
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port: what a key is bound to."""
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def to_this_machine(url: str) -> bool:

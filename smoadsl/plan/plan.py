@@ -309,6 +309,10 @@ class Plan(Frozen):
     def making(self) -> Making:
         return Making(recipes=self.recipes, providers=self.providers, templates=self.templates)
 
+    def without_keys(self) -> "Plan":
+        """The plan for a run that sends nothing anywhere."""
+        return self.model_copy(update={"providers": {n: one.without_keys() for n, one in self.providers.items()}})
+
 
 def moderators(condition: Condition) -> list[Moderator]:
     """The moderators of a condition, from left to right."""

@@ -4,7 +4,6 @@ The plan is made one that nothing ends early, and is then run like any other: wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, assert_never
 
 import orjson
@@ -54,8 +53,7 @@ class Preview(Frozen):
 def endless(plan: plans.Plan) -> plans.Plan:
     """The plan with every rule open: a layer that may run does, no round is spared but by what `round` alone decides,
     no budget ends it, and no placeholder is read as an answer or for a repetition. No provider needs a key."""
-    providers = {name: replace(provider, api_key=None, headers={}) for name, provider in plan.providers.items()}
-    return plan.model_copy(update={"pipeline": _pipeline(plan.pipeline), "providers": providers})
+    return plan.without_keys().model_copy(update={"pipeline": _pipeline(plan.pipeline)})
 
 
 def _pipeline(pipeline: plans.Pipeline) -> plans.Pipeline:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from smoadsl.adapters import open_adapter
 from smoadsl.calls.cache import Kept
 from smoadsl.calls.caller import Caller
+from smoadsl.calls.keys import bound_of
 from smoadsl.calls.session import Opener, Session
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.render.text import render
@@ -71,16 +72,22 @@ async def run(
     environ: Mapping[str, str] | None = None,
     opener: Opener = open_adapter,
     cache: Kept | None = None,
+    allow_env: Iterable[str] = (),
+    keyless: bool = False,
 ) -> Answer:
     """Run a plan, or a file's only pipeline, for one prompt. `on_event` is told everything that happens.
 
     `environ` is where keys are looked up (the process's own environment unless given), `opener` makes the adapters.
-    Calls that `cache` has an answer for are not made.
-    Raises `CompileError` when the file has problems, `RunError` when there is no answer.
+    Calls that `cache` has an answer for are not made. `allow_env` says which of the file's `env("NAME")` may go where,
+    each `NAME=ORIGIN`; those of well-known providers may go to these, and any to this machine.
+    `keyless`: nothing is sent anywhere, and no key is looked up.
+    Raises `CompileError` when the file has problems, `Unbound` when a key would go elsewhere, `RunError` when there is
+    no answer, and `ValueError` for what is no `NAME=ORIGIN`.
     """
-    plan = _plan(what)
+    plan, allowed = _plan(what), frozenset(bound_of(text) for text in allow_env)
     conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt
-    async with Session(plan.providers, os.environ if environ is None else environ, opener) as session:
+    providers = plan.without_keys().providers if keyless else plan.providers
+    async with Session(providers, os.environ if environ is None else environ, opener, allowed) as session:
         caller = Caller(session, Random(seed), cache)
         return await execute(plan, conversation, caller, on_event or (lambda _: None), seed)
 

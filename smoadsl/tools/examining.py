@@ -1,13 +1,14 @@
 """Examining, to find the providers that are worth a look, those of files or those at hand, and examine all at once."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from typing import Any
 
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.health import Health, examine
+from smoadsl.calls.keys import Bound
 from smoadsl.calls.route import Env, Provider
 from smoadsl.plan.plan import Plan, routes_of
 
@@ -39,12 +40,20 @@ def needed_by(plans: Iterable[Plan]) -> list[Wanted]:
     return [(provider, tuple(models)) for provider, models in found]
 
 
-def examined(wanted: Sequence[Wanted], environ: Mapping[str, str], within_s: float = 5.0) -> list[Health]:
-    """How each of them is, all asked at once, so that it takes no longer than the slowest."""
+def examined(
+    wanted: Sequence[Wanted],
+    environ: Mapping[str, str],
+    within_s: float = 5.0,
+    allowed: Collection[Bound] = frozenset(),
+) -> list[Health]:
+    """How each of them is, all asked at once, so that it takes no longer than the slowest. Keys may go where it is
+    well known or `allowed`."""
 
     async def all_at_once() -> list[Health]:
         asyncio.get_running_loop().set_default_executor(_Daemons())
-        return await asyncio.gather(*(examine(one, environ, models, within_s) for one, models in wanted))
+        return await asyncio.gather(
+            *(examine(one, environ, models, within_s, allowed=allowed) for one, models in wanted)
+        )
 
     return asyncio.run(all_at_once())
 

@@ -2,13 +2,14 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
 from tempfile import NamedTemporaryFile
 
 from smoadsl.adapters import open_adapter
 from smoadsl.calls.caller import Caller
+from smoadsl.calls.keys import bound_of
 from smoadsl.calls.session import Opener, Session
 from smoadsl.language.lock import Entry, entries_in, lock_text
 from smoadsl.plan.plan import Making
@@ -23,14 +24,19 @@ async def lock_roles(
     on_event: Callable[[Event], None] | None = None,
     environ: Mapping[str, str] | None = None,
     opener: Opener = open_adapter,
+    allow_env: Iterable[str] = (),
+    keyless: bool = False,
 ) -> list[Path]:
     """Make each list of roles and write the lock files; which ones is returned.
 
-    Raises `NoRoles`; lists that were made before it are kept.
+    `environ`, `opener`, `allow_env` and `keyless` are those of `smoadsl.run`. Raises `NoRoles`; lists that were made
+    before it are kept. Raises `Unbound` before anything is made.
     """
+    allowed = frozenset(bound_of(text) for text in allow_env)
     written: list[Path] = []
     by_file: dict[str, dict[str, Entry]] = defaultdict(dict)
-    async with Session(making.providers, os.environ if environ is None else environ, opener) as session:
+    providers = {name: one.without_keys() if keyless else one for name, one in making.providers.items()}
+    async with Session(providers, os.environ if environ is None else environ, opener, allowed) as session:
         caller = Caller(session, Random(seed))
         for recipe in making.recipes:
             roles = await make_roles(making, recipe, caller, on_event or (lambda _: None), seed)

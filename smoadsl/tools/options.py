@@ -38,6 +38,12 @@ def given_options(command: F) -> F:
     return click.option("--set", "params", multiple=True, metavar="NAME=VALUE", help="Set a param.")(command)
 
 
+def allow_env_option(command: F) -> F:
+    """`--allow-env`, of the commands that use keys."""
+    return click.option("--allow-env", "allowed", multiple=True, metavar="NAME=ORIGIN",
+                        help="Let the key in variable NAME go to ORIGIN, now and later.")(command)  # fmt: skip
+
+
 def format_option(command: F) -> F:
     """`--format`: for people, or one of the documents that `tools/formats.py` writes."""
     return click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True,

@@ -1,7 +1,7 @@
 """Outside, to say where a run's answers come from: its providers, whether recorded or not, or a recording alone."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,17 +38,4 @@ def replayed_from(folder: Path) -> Outside:
     """A cassette instead of the providers."""
     missing: list[str] = []
     opener = replaying(folder, missing.append, paced=True)
-    return Outside({"opener": opener, "environ": AnyKey()}, live=False, missing=missing)
-
-
-class AnyKey(Mapping[str, str]):
-    """An environment in which every key is set, for runs that send none anywhere."""
-
-    def __getitem__(self, name: str) -> str:
-        return "not a key"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    return Outside({"opener": opener, "keyless": True}, live=False, missing=missing)

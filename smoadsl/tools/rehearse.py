@@ -13,7 +13,6 @@ from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.tools import api
 from smoadsl.tools.expectations import Failure, unmet
-from smoadsl.tools.outside import AnyKey
 from smoadsl.tools.stage import Stage
 from smoadsl.tools.virtual_clock import run_virtually
 
@@ -52,7 +51,7 @@ async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:
         stage.begin()
         conversation = Conversation(turns, test.input)
         try:
-            answer = await api.run(plan, conversation, on_event=stage.hear, environ=AnyKey(), opener=stage.open)
+            answer = await api.run(plan, conversation, on_event=stage.hear, keyless=True, opener=stage.open)
         except RunError:
             return None
         turns = (*turns, Message("assistant", answer.text))

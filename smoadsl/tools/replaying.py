@@ -21,7 +21,6 @@ from smoadsl.runtime import events
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.tools import api
-from smoadsl.tools.outside import AnyKey
 from smoadsl.tools.virtual_clock import Standstill, advance, run_virtually
 
 _UNANSWERED = ("cancelled", HEDGE_LOST)
@@ -65,7 +64,7 @@ def _played(told: Sequence[events.Event], together_s: float) -> "tuple[Replayed,
         Conversation(started.messages, started.input),
         seed=started.seed,
         on_event=kept.hear,
-        environ=AnyKey(),
+        keyless=True,
         opener=kept.open,
         cache=kept,
     )

@@ -3,7 +3,6 @@
 import asyncio
 import time
 import traceback
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,8 +11,8 @@ from typing import Any
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Message, Reply, Request, Sampling
 from tests.adapters.wall import Act, Attempt, Ending, Script, Wall, answer, events
+from tests.canary import CANARY
 
-CANARY = f"CANARY-{uuid.uuid4()}"
 ACME = Connection("acme", "https://acme.invalid/v1", CANARY)
 REQUEST = Request("asked", (Message("system", "Be brief."), Message("user", "Why?")), Sampling(max_tokens=50))
 

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from smoadsl.adapters.weights import weights_of
+from tests.canary import CANARY
 
-KEY = "the-key-of-the-test-server"
 MODEL = "smollm2-135m"
 _START_S = 60.0
 
@@ -38,7 +38,7 @@ class LlamaServer:
     """Where the server is, what it wants, and what it was sent so far."""
 
     base_url: str
-    key: str = KEY
+    key: str = CANARY
     model: str = MODEL
     calls: list[Call] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ class LlamaServer:
 @contextmanager
 def llama_server() -> Iterator[LlamaServer]:
     """A running server. It and its proxy are gone afterwards."""
-    command = [sys.executable, "-c", _CHILD, str(weights_of(MODEL)), KEY, MODEL]
+    command = [sys.executable, "-c", _CHILD, str(weights_of(MODEL)), CANARY, MODEL]
     patient = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the local adapter does, and for its reason
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=patient) as child:
         assert child.stdin

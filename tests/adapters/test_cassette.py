@@ -25,8 +25,9 @@ from smoadsl.adapters.base import (
 )
 from smoadsl.adapters.cassette import Recording, Replaying, recording, replaying
 from smoadsl.adapters.scripted import Scripted
-from tests.adapters.attempts import ACME, CANARY, REQUEST, completion
+from tests.adapters.attempts import ACME, REQUEST, completion
 from tests.adapters.wall import Wall, answer
+from tests.canary import CANARY
 
 LIMITED = Fault(FaultKind.STATUS, "slow down", status=429, retry_after_s=2.0, reason="quota", should_retry=False)
 RICH = Reply(

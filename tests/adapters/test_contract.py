@@ -13,9 +13,9 @@ from smoadsl.adapters.base import Adapter, Choice, Connection, Fault, FaultKind,
 from smoadsl.adapters.contract import CHECKS, Subject
 from smoadsl.adapters.dialect import Dialect
 from smoadsl.adapters.scripted import Scripted
-from tests.adapters.attempts import CANARY
 from tests.adapters.protocols import PROTOCOLS, Protocol
 from tests.adapters.wall import Attempt, Wall, answer, chunked
+from tests.canary import CANARY
 
 BROKEN = Connection("acme", "http://127.0.0.1:9")
 

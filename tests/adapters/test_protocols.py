@@ -8,21 +8,10 @@ import pytest
 
 from smoadsl.adapters.base import FaultKind, Message, Request, Sampling
 from smoadsl.adapters.http_answer import BODY_LIMIT
-from tests.adapters.attempts import (
-    ACME,
-    CANARY,
-    CLOSE,
-    HOLD,
-    REQUEST,
-    RESET,
-    TEXT,
-    attempt,
-    keeps_the_key,
-    meeting,
-    tried,
-)
+from tests.adapters.attempts import ACME, CLOSE, HOLD, REQUEST, RESET, TEXT, attempt, keeps_the_key, meeting, tried
 from tests.adapters.protocols import PIECES, PROTOCOLS, USAGES, Protocol
 from tests.adapters.wall import Act, Wait, Wall, answer, chunked, drip, head
+from tests.canary import CANARY
 
 NO_RESPONSE, TRUNCATED = FaultKind.NO_RESPONSE, FaultKind.TRUNCATED
 

@@ -51,8 +51,8 @@ class Names(AbstractResolver):
         return None
 
 
-def resolved(connection: Connection, *hosts: str) -> list[str]:
-    found = asyncio.run(Resolver(connection, Names(*hosts)).resolve("api.example.com", 443))
+def resolved(connection: Connection, *hosts: str, name: str = "api.example.com") -> list[str]:
+    found = asyncio.run(Resolver(connection, Names(*hosts)).resolve(name, 443))
     return [one["host"] for one in found]
 
 
@@ -63,3 +63,13 @@ def test_a_public_name_does_not_lead_into_a_private_network() -> None:
         resolved(lab, "10.0.0.5", "169.254.169.254")
     assert refused.value.kind is FaultKind.LOCAL
     assert resolved(Connection("lab", lab.base_url, local=True), "10.0.0.5") == ["10.0.0.5"]
+
+
+def test_a_name_of_this_machine_leads_to_it_alone() -> None:
+    """Any key may go there, in the clear."""
+    for lab in (Connection("lab", "http://a.localhost/v1"), Connection("lab", "http://a.localhost/v1", local=True)):
+        assert resolved(lab, "127.0.0.1", "::1", name="a.localhost") == ["127.0.0.1", "::1"]
+        for hosts in (["8.8.8.8"], ["127.0.0.1", "8.8.8.8"], ["10.0.0.5"]):
+            with pytest.raises(Fault, match="names this machine, and leads to another") as refused:
+                resolved(lab, *hosts, name="a.localhost")
+            assert refused.value.kind is FaultKind.LOCAL

@@ -13,9 +13,10 @@ import pytest
 from smoadsl.adapters import anthropic_answer, gemini, gemini_answer, ollama_answer, openai_answer
 from smoadsl.adapters.base import Message, Request, Sampling
 from smoadsl.adapters.dialect import PLAIN, Dialect
-from tests.adapters.attempts import ACME, CANARY, TEXT, attempt, meeting
+from tests.adapters.attempts import ACME, TEXT, attempt, meeting
 from tests.adapters.protocols import ANTHROPIC, GEMINI, OLLAMA, OPENAI, Protocol
 from tests.adapters.wall import Attempt, Wall, answer, chunked
+from tests.canary import CANARY
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 

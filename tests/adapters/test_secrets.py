@@ -17,18 +17,9 @@ from smoadsl.adapters import ADAPTERS, open_adapter
 from smoadsl.adapters.address import endpoint, is_loopback, origin
 from smoadsl.adapters.base import Connection, Fault, FaultKind
 from smoadsl.adapters.openai import OpenAI
-from tests.adapters.attempts import (
-    ACME,
-    CANARY,
-    CLOSE,
-    RESET,
-    STREAM,
-    attempt,
-    completion,
-    keeps_the_key,
-    tried,
-)
+from tests.adapters.attempts import ACME, CLOSE, REQUEST, RESET, STREAM, attempt, completion, keeps_the_key, tried
 from tests.adapters.wall import STREAM_HEAD, Act, Wall, answer, head
+from tests.canary import CANARY
 
 OK = completion()
 
@@ -51,7 +42,18 @@ def test_without_a_key_no_header_is_sent() -> None:
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
-    "place", ["other port", "//{host}/x?key=1", "/elsewhere", "file:///etc/passwd", "", "http://["]
+    "place",
+    [
+        "other port",
+        "//{host}/x?key=1",
+        "http://me:secret@{host}/x",
+        "//evil@{host}",
+        "\\\\{host}\\x",
+        "/elsewhere",
+        "file:///etc/passwd",
+        "",
+        "http://[",
+    ],
 )
 def test_f37_a16_no_redirect_is_followed(status: int, place: str) -> None:
     async def main() -> None:
@@ -138,6 +140,19 @@ def test_a21_no_header_is_forged(key: str, where: str) -> None:
             assert wall.connections == 0
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "local"])
+@pytest.mark.parametrize(
+    "model", ["m\r\nX-Evil: 1", "m HTTP/1.1\r\n\r\nGET /x", "m\0", "../../x?key=1#", "//evil.example/x"]
+)
+def test_a21_no_header_or_path_is_forged_by_a_models_name(name: str, model: str) -> None:
+    for stream in (False, True):
+        (sent,) = tried([answer({}, 404)], stream, replace(REQUEST, model=model), adapter=name).attempts
+        assert "x-evil" not in sent.headers
+        assert sent.path.startswith("/v1/")
+        assert not {"..", "//", "evil.example"} & set(sent.path.split("/"))
+        assert "//" not in sent.path
 
 
 @pytest.mark.parametrize(

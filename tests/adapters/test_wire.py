@@ -23,7 +23,6 @@ from smoadsl.adapters.http_faults import retry_after_s, sending_fault
 from smoadsl.adapters.openai import OpenAI
 from tests.adapters.attempts import (
     ACME,
-    CANARY,
     CLOSE,
     HOLD,
     LAST,
@@ -37,6 +36,7 @@ from tests.adapters.attempts import (
     tried,
 )
 from tests.adapters.wall import CHUNKED_HEAD, STREAM_HEAD, Act, Wait, Wall, answer, chunked, drip, events, head
+from tests.canary import CANARY
 
 NOT_SENT, NO_RESPONSE, PROTOCOL = FaultKind.NOT_SENT, FaultKind.NO_RESPONSE, FaultKind.PROTOCOL
 STALLED, STATUS, TIMEOUT, TRUNCATED = FaultKind.STALLED, FaultKind.STATUS, FaultKind.TIMEOUT, FaultKind.TRUNCATED

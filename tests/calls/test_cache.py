@@ -21,6 +21,7 @@ from smoadsl.adapters.scripted import Scripted
 from smoadsl.calls.attempt import Ask
 from smoadsl.calls.cache import Cache, is_sampled
 from smoadsl.calls.caller import Caller
+from smoadsl.calls.keys import Bound
 from smoadsl.calls.route import Env, Provider, Route
 from smoadsl.calls.session import Session
 from smoadsl.tools.cli import main
@@ -28,8 +29,10 @@ from smoadsl.tools.virtual_clock import run_virtually
 from tests.adapters.wall import Wall
 from tests.calls.asking import HI, Free, asked
 from tests.calls.test_failover import well
+from tests.canary import CANARY
 
 LAB = Provider("lab", "openai", "https://lab.invalid/v1", Env("LAB_KEY"))
+ALLOWED = frozenset({Bound("LAB_KEY", "https://lab.invalid")})
 FIXED = Route("lab", "m", Sampling(max_tokens=10, temperature=0.0))
 SAMPLED = Route("lab", "m", Sampling(max_tokens=10))
 ASKED = Request("m", HI, FIXED.sampling)
@@ -216,7 +219,7 @@ def test_a_call_that_was_answered_is_not_made_again(tmp_path: Path) -> None:
     adapter = Scripted(lambda request: "fine")
 
     async def calls() -> list[list[str]]:
-        async with Session({"lab": LAB}, {"LAB_KEY": "CANARY"}, lambda kind, connection: adapter) as session:
+        async with Session({"lab": LAB}, {"LAB_KEY": CANARY}, lambda kind, connection: adapter, ALLOWED) as session:
             caller = Caller(session, Random(0), cache_in(tmp_path))
             done = [await asked(caller, [route]) for route in (FIXED, FIXED, SAMPLED, SAMPLED)]
             assert all(call.reply and call.reply.text == "fine" for call in done)
@@ -227,7 +230,7 @@ def test_a_call_that_was_answered_is_not_made_again(tmp_path: Path) -> None:
 
     assert run_virtually(calls()) == [["ok"], ["cached"], ["ok"], ["ok"]]
     assert len(adapter.requests) == 3
-    assert b"CANARY" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert CANARY.encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_the_command_line_keeps_answers_and_uses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

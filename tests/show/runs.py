@@ -16,6 +16,7 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import RunError
 from smoadsl.tools import api
+from tests.canary import CANARY
 
 MODELS = "\n".join(f'model {name} = "together/{name}-1" {{ retries = 1 }}' for name in ("ann", "bob", "cid", "dan"))
 T = TypeVar("T")
@@ -100,7 +101,7 @@ def trace_of(plan: Plan, replies: Replies, prompt: str = "What is 17 * 3?") -> l
     """All the events of a run, whatever became of it."""
     events: list[Event] = []
     adapter = Scripted(replies)
-    run = api.run(plan, prompt, on_event=events.append, environ={"TOGETHER_API_KEY": "k"}, opener=lambda *_: adapter)
+    run = api.run(plan, prompt, on_event=events.append, environ={"TOGETHER_API_KEY": CANARY}, opener=lambda *_: adapter)
     with suppress(RunError):
         asyncio.run(run)
     return events

@@ -14,6 +14,7 @@ from smoadsl.runtime.events import AnswerPiece, Event, RunFailed
 from smoadsl.show.live import Live
 from smoadsl.tools import api
 from smoadsl.tools.cli import main
+from tests.canary import CANARY
 from tests.show.runs import (
     CASES,
     DOWN,
@@ -329,7 +330,7 @@ def test_nothing_can_steer_the_terminal(terminal: bool, broken: bool, monkeypatc
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: object, replies: Replies, *options: str) -> tuple[int, bytes, str]:
-    monkeypatch.setenv("TOGETHER_API_KEY", "k")
+    monkeypatch.setenv("TOGETHER_API_KEY", CANARY)
     monkeypatch.setattr(api, "run", partial(api.run, opener=lambda *_: Scripted(replies)))
     file = f"{tmp_path}/p.moa"
     with open(file, "w", encoding="utf-8") as written:

@@ -10,14 +10,17 @@ import click
 import orjson
 
 from smoadsl.calls.health import Health
+from smoadsl.calls.keys import bound_of
 from smoadsl.language.check import Given
 from smoadsl.plan.compile import plan_of
 from smoadsl.plan.plan import Plan
 from smoadsl.show.safe import encodable, one_line
 from smoadsl.tools import api
+from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.examining import at_hand, examined, needed_by
 from smoadsl.tools.options import (
     Exit,
+    allow_env_option,
     file_and_pipeline,
     given,
     given_options,
@@ -34,11 +37,13 @@ _INDENT = " " * 4
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE[:NAME]]…")
 @click.option("--json", "as_json", is_flag=True, help="All that was found, every model too, as one JSON array.")
+@allow_env_option
 @root_option
 @given_options
 def command(
     files: tuple[str, ...],
     as_json: bool,
+    allowed: tuple[str, ...],
     root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
@@ -51,7 +56,9 @@ def command(
     """
     wanted = given(params, models, base_urls)
     plans = [plan for file in files for plan in _plans(file, wanted, root)]
-    found = examined(needed_by(plans) if files else at_hand(os.environ), os.environ)
+    wanted_of = needed_by(plans) if files else at_hand(os.environ)
+    keys = allow_env({one.name: one for one, _ in wanted_of}, allowed)
+    found = examined(wanted_of, os.environ, allowed=frozenset(map(bound_of, keys)))
     if as_json:
         sys.stdout.buffer.write(orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     else:

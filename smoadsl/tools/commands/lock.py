@@ -9,9 +9,11 @@ import click
 from smoadsl.plan.lower import lower_recipes
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.tools import api
+from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
+    allow_env_option,
     as_line,
     given,
     given_options,
@@ -25,12 +27,14 @@ from smoadsl.tools.options import (
 @click.argument("file")
 @click.option("--check", "only_check", is_flag=True, help="Make nothing; exit with 1 when a lock is missing or stale.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@allow_env_option
 @root_option
 @given_options
 def command(
     file: str,
     only_check: bool,
     seed: int,
+    allowed: tuple[str, ...],
     root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
@@ -53,9 +57,10 @@ def command(
     if only_check:
         click.echo(f"{as_line(file)}: not locked as written: {names}", err=True)
         sys.exit(Exit.PROBLEMS)
+    keys = allow_env(making.providers, allowed)
     click.echo(f"making roles: {names}", err=True)
     try:
-        for path in asyncio.run(lock_roles(making, seed=seed)):
+        for path in asyncio.run(lock_roles(making, seed=seed, allow_env=keys)):
             click.echo(f"{path} written: review and commit it", err=True)
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)

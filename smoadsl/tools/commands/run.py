@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
@@ -27,10 +27,12 @@ from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
 from smoadsl.show.safe import one_line
 from smoadsl.tools import api
+from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.answered import show_answer
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
+    allow_env_option,
     file_and_pipeline,
     given,
     given_options,
@@ -76,6 +78,7 @@ def _tape_options(command: F) -> F:
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
 @_cap_options
 @_tape_options
+@allow_env_option
 @root_option
 @given_options
 def command(
@@ -94,6 +97,7 @@ def command(
     max_tokens: int | None,
     record: str | None,
     replay: str | None,
+    allowed: tuple[str, ...],
     root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
@@ -104,7 +108,7 @@ def command(
     cap = Limits(max_usd, max_tokens, max_calls)
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
-    plan = _ready(file, wanted, seed, root, cap, outside)
+    plan, outside = _ready(file, wanted, seed, root, cap, outside, allowed)
     with ExitStack() as stack:
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
@@ -141,8 +145,11 @@ def _outside(record: str | None, replay: str | None, cached: bool) -> Outside:
     return replayed_from(Path(replay))
 
 
-def _ready(file: str, wanted: Given, seed: int, root: str | None, cap: Limits, outside: Outside) -> Plan:
-    """The plan with all that its run needs: its roles made, its weights here, its budget no more than the cap."""
+def _ready(
+    file: str, wanted: Given, seed: int, root: str | None, cap: Limits, outside: Outside, allowed: Sequence[str]
+) -> tuple[Plan, Outside]:
+    """The plan with all that its run needs: its roles made, its weights here, its budget no more than the cap; and the
+    outside with the keys that may go there."""
     plan = _plan(file, wanted, root)
     missing = ", ".join(recipe.name for recipe in plan.recipes)
     if missing and not wanted.roles_may_change:
@@ -154,11 +161,14 @@ def _ready(file: str, wanted: Given, seed: int, root: str | None, cap: Limits, o
         raise click.UsageError(
             f"the roles of {missing} are still to be made, which no limit holds: `smoadsl lock` them"
         )
+    if outside.live:
+        keys = allow_env(plan.providers, allowed)
+        outside = replace(outside, options={**outside.options, "allow_env": keys})
     if missing:
         plan = _with_roles(plan, file, wanted, seed, root, outside)
     if outside.live:
         _fetch_weights(plan)
-    return capped(plan, cap)
+    return capped(plan, cap), outside
 
 
 def _answer(
