@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from smoadsl.plan.optimize import PASSES, optimize
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import CallStarted, RoundStarted
 from smoadsl.tools import api
+from smoadsl.tools.cli import main
 from tests.canary import CANARY
 from tests.luck import totals
 from tests.luck import unoptimized as written
@@ -224,3 +227,10 @@ def test_options_leave_passes_out() -> None:
     assert without is not None
     assert [made.pass_name for made in with_all.decisions] == ["merge"]
     assert without.decisions == ()
+
+
+def test_a_run_can_leave_a_pass_out(tmp_path: Path) -> None:
+    (tmp_path / "p.moa").write_text(f"{MODELS}pipeline p {{ aggregate j }}\n", encoding="utf-8")
+    refused = CliRunner().invoke(main, ["run", str(tmp_path / "p.moa"), "hi", "--without", "fusing"])
+    assert refused.exit_code == 2
+    assert "there is no such pass; did you mean `fuse`?" in refused.stderr

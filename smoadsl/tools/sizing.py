@@ -1,7 +1,8 @@
 """Sizing, to read what a plan is made for and held to: the prompt's size, how long calls take, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
 
 import click
 
@@ -13,15 +14,28 @@ from smoadsl.plan.compile import Options
 from smoadsl.plan.optimize import PASSES
 from smoadsl.plan.plan import Plan, calls_of
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 EVERY_MODEL = "*"
 
 
 def sized(prompt_tokens: int, latencies: Sequence[str], without: Sequence[str]) -> Options:
     """The options of a plan. Raises `click.UsageError` for a duration or a pass that is none."""
-    for name in without:
+    return Options(prompt_tokens, _latencies(latencies) or None, passes(without))
+
+
+def without_option(command: F) -> F:
+    """`--without`: what the compiler is not to do on its own."""
+    return click.option("--without", multiple=True, metavar="PASS",
+                        help="Leave out a decision of the compiler, by its name.")(command)  # fmt: skip
+
+
+def passes(names: Sequence[str]) -> frozenset[str]:
+    """Passes that are left out. Raises `click.UsageError` for a name that is none."""
+    for name in names:
         if name not in PASSES:
             raise click.UsageError(f"--without {name}: there is no such pass; {did_you_mean(name, PASSES)}")
-    return Options(prompt_tokens, _latencies(latencies) or None, frozenset(without))
+    return frozenset(names)
 
 
 def _latencies(values: Sequence[str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.named import Named, compiled, named
 from smoadsl.tools.options import Exit, given, given_options, problems_exit, root_option, show_diagnostics, text_width
 from smoadsl.tools.revision import RevisionError
-from smoadsl.tools.sizing import Dollars, check_names, sized
+from smoadsl.tools.sizing import Dollars, check_names, sized, without_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 Format = Literal["text", "json", "markdown", "github", "sarif", "junit"]
@@ -30,8 +30,7 @@ _FOR_CI = ("github", "sarif", "junit")
 
 def _size_options(command: F) -> F:
     """What the plan is made for."""
-    command = click.option("--without", multiple=True, metavar="PASS",
-                           help="Leave out a decision of the compiler, by its name.")(command)  # fmt: skip
+    command = without_option(command)
     command = click.option("--latency", "latencies", multiple=True, metavar="[NAME=]TIME",
                            help="What a call takes, of the model NAME or of all others.")(command)  # fmt: skip
     return click.option("--prompt-tokens", type=click.IntRange(min=1), default=PROMPT_TOKENS, show_default=True,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
 from smoadsl.language.check import Given
 from smoadsl.plan.cap import capped, unpriced
+from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
@@ -41,7 +43,7 @@ from smoadsl.tools.options import (
     show_diagnostics,
 )
 from smoadsl.tools.outside import Outside, recorded_in, replayed_from
-from smoadsl.tools.sizing import Dollars
+from smoadsl.tools.sizing import Dollars, passes, without_option
 from smoadsl.tools.virtual_clock import Standstill
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,6 +78,7 @@ def _tape_options(command: F) -> F:
 @click.option("--cache", is_flag=True, help="Reuse answers of calls that draw nothing by chance, and keep new ones.")
 @click.option("--cache-samples", is_flag=True, help="The same for all calls.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when the answer is degraded.")
+@without_option
 @_cap_options
 @_tape_options
 @allow_env_option
@@ -90,6 +93,7 @@ def command(
     seed: int,
     locked: bool,
     strict: bool,
+    without: tuple[str, ...],
     cache: bool,
     cache_samples: bool,
     max_usd: Decimal | None,
@@ -108,7 +112,8 @@ def command(
     cap = Limits(max_usd, max_tokens, max_calls)
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
-    plan, outside = _ready(file, wanted, seed, root, cap, outside, allowed)
+    planned = partial(_plan, file, wanted, root, Options(without=passes(without)))
+    plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed)
     with ExitStack() as stack:
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
@@ -146,13 +151,19 @@ def _outside(record: str | None, replay: str | None, cached: bool) -> Outside:
 
 
 def _ready(
-    file: str, wanted: Given, seed: int, root: str | None, cap: Limits, outside: Outside, allowed: Sequence[str]
+    planned: Callable[[], Plan],
+    file: str,
+    makes_roles: bool,
+    seed: int,
+    cap: Limits,
+    outside: Outside,
+    allowed: Sequence[str],
 ) -> tuple[Plan, Outside]:
     """The plan with all that its run needs: its roles made, its weights here, its budget no more than the cap; and the
     outside with the keys that may go there."""
-    plan = _plan(file, wanted, root)
+    plan = planned()
     missing = ", ".join(recipe.name for recipe in plan.recipes)
-    if missing and not wanted.roles_may_change:
+    if missing and not makes_roles:
         click.echo(f"error: the roles of {missing} are not locked: run `smoadsl lock {file}`", err=True)
         sys.exit(Exit.PROBLEMS)
     if why := unpriced(plan, cap):
@@ -165,7 +176,7 @@ def _ready(
         keys = allow_env(plan.providers, allowed)
         outside = replace(outside, options={**outside.options, "allow_env": keys})
     if missing:
-        plan = _with_roles(plan, file, wanted, seed, root, outside)
+        plan = _with_roles(plan, planned, seed, outside)
     if outside.live:
         _fetch_weights(plan)
     return capped(plan, cap), outside
@@ -202,10 +213,10 @@ def _answer(
     return answer
 
 
-def _plan(file: str, wanted: Given, root: str | None) -> Plan:
+def _plan(file: str, wanted: Given, root: str | None, options: Options) -> Plan:
     path, pipeline = file_and_pipeline(file)
     try:
-        outcome = api.compile(path, pipeline, wanted, root=root)
+        outcome = api.compile(path, pipeline, wanted, options, root)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
     show_diagnostics(outcome.diagnostics)
@@ -232,7 +243,7 @@ def _fetch_weights(plan: Plan) -> None:
                 sys.exit(Exit.FAILED)
 
 
-def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | None, outside: Outside) -> Plan:
+def _with_roles(plan: Plan, planned: Callable[[], Plan], seed: int, outside: Outside) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
     click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
     try:
@@ -241,7 +252,7 @@ def _with_roles(plan: Plan, file: str, wanted: Given, seed: int, root: str | Non
     except NoRoles as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(Exit.FAILED)
-    return _plan(file, wanted, root)
+    return planned()
 
 
 def _conversation(prompt: str | None, row: str | None) -> Conversation:
