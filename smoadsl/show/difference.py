@@ -62,12 +62,23 @@ def some(names: Sequence[str], quoted: Callable[[str], str] = one_line) -> str:
 
 
 def _rise(name: str, figure: FigureChange) -> str:
-    percent = figure.percent.worst
-    if not figure.before or not figure.after or figure.before.worst == figure.after.worst:
+    if not figure.before or not figure.after or figure.before == figure.after:
         return f"{name} as before: {_at_worst(figure)} at worst"
-    way = "up" if figure.after.worst > figure.before.worst else "down"
+    if (
+        figure.before.worst == figure.after.worst and figure.before.full != figure.after.full
+    ):  # a budget holds the worst
+        rise = _up_or_down(name, figure.before.full, figure.after.full, figure.percent.full)
+        return f"{rise}: {_from_to(figure, 'full')} in full; {_at_worst(figure)} at worst as before"
+    rise = _up_or_down(name, figure.before.worst, figure.after.worst, figure.percent.worst)
+    return f"{rise}: {_at_worst(figure)} at worst"
+
+
+def _up_or_down(name: str, before: float, after: float, percent: float | None) -> str:
+    """`cost up 38 %`."""
+    if before == after:
+        return f"{name} as before"
     much = "" if percent is None else f" {_percent(abs(percent))}"
-    return f"{name} {way}{much}: {_at_worst(figure)} at worst"
+    return f"{name} {'up' if after > before else 'down'}{much}"
 
 
 def _at_worst(figure: FigureChange) -> str:

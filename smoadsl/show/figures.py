@@ -31,7 +31,7 @@ def figures(bounds: plans.Bounds) -> RenderableType:
     if bounds.usd:
         table.add_row("money", *map(dollars, (bounds.usd.least, bounds.usd.full, bounds.usd.worst)))
     else:
-        table.add_row("money", "?", "?", "?", "no price is known of all models")
+        table.add_row("money", "?", "?", "?", "not every model has a known price")
     path = bounds.critical_path
     table.add_row("critical path", f"{path.least:,}", f"{path.full:,}", f"{path.worst:,}", "calls, one after another")
     if bounds.seconds:

@@ -57,11 +57,11 @@ _HEAD = """\
 # A first mixture of agents: three drafts in three roles, the best two of them,
 # and one answer made of those.
 #
-#   smoadsl check   says what is wrong with this file
-#   smoadsl plan    what it will do, and the most that can take
-#   smoadsl test    runs the test at its end: no network, no key
-#   smoadsl run     runs it
-#   smoadsl fmt     gives it its layout
+#   smoadsl check FILE   says what is wrong with this file
+#   smoadsl plan FILE    what it will do, and the most that can take
+#   smoadsl test FILE    runs the test at its end: no network, no key
+#   smoadsl run FILE     runs it
+#   smoadsl fmt FILE     gives it its layout
 
 """
 

@@ -58,6 +58,8 @@ ENDLESS = {
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer of CPU time")
 @pytest.mark.parametrize("what", ENDLESS)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is cut off anywhere
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 def test_a_test_that_would_not_end_fails(what: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(test_command, "MOST_CPU_S", 0.5)
     Path("s.json").write_text('{"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}')

@@ -1,5 +1,7 @@
 """Test difference, to hold the one line that a reviewer reads to the figures that it speaks of."""
 
+import re
+
 import pytest
 
 from smoadsl.plan.diff import Figure
@@ -72,3 +74,11 @@ def test_colour_is_for_terminals_and_comes_from_no_file() -> None:
     shown = difference_text(case.difference().model_copy(update={"texts": (text,)}))
     assert "[red]\\u001b[2J: " in shown
     assert "  +\\u001b[2J[bold]x\n" in shown
+
+
+def test_where_a_budget_holds_the_worst_the_rise_in_full_is_the_verdict() -> None:
+    budget = "budget { tokens = 20_000 }\n"
+    said = verdict(
+        difference(pipeline(budget + "layer one { propose a, b }"), pipeline(budget + "layer one { propose a, b, c }"))
+    )
+    assert re.search(r"tokens up \d+ %: [\d,]+ → [\d,]+ in full; 20,000 at worst as before; calls 3 → 4", said), said
