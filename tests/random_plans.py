@@ -88,7 +88,7 @@ def _layers(
     rounds = draw(st.integers(1, 3))
     when = f" when {draw(_whens(kind, scored))}" if number and draw(st.booleans()) else ""
     lines = [f"  layer l{number} repeat {rounds}{when} {{"]
-    views = ("", " sees own", " sees none", " sees peers", " sees ring(1)")
+    views = ("", " sees own", " sees none", " sees peers", " sees ring(1)", f" sees [{targets[0]}]")
     lines += [f"    propose {target}{draw(st.sampled_from(views))}" for target in targets]
     if kind.gates and not (kind.equal_models and set(targets) & set(inner)) and draw(st.integers(0, 2)) == 0:
         by = draw(st.sampled_from(("router(m)", "router(j)", "random()")))

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Fault, FaultKind, Reply, Request, Usage
 from smoadsl.adapters.scripted import Scripted, several
+from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Source
 from smoadsl.plan.bounds import bounds
+from smoadsl.plan.cap import capped
 from smoadsl.plan.compile import Options, analyse, plan_of
 from smoadsl.plan.optimize import PASSES, optimize
 from smoadsl.plan.plan import Plan
@@ -215,6 +217,10 @@ def test_a_round_that_fails_on_the_way_ends_it_as_behind_a_barrier(fails: tuple[
 def test_under_a_budget_every_round_ends_before_the_next() -> None:
     budget = "budget { calls = 20 }\n"
     assert not planned(budget + RING).pipeline.layers[0].flows
+
+
+def test_under_a_cap_from_outside_too() -> None:
+    assert started(run(capped(planned(RING), Limits(calls=20)), waits("a")), "c", 2) == 10.0
 
 
 def test_options_leave_passes_out() -> None:

@@ -101,6 +101,11 @@ class Budget:
         for budget in self._chain():
             budget._taken += actual - reserved
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether this budget or one around it has any limit."""
+        return any(budget._limits != Limits() for budget in self._chain())
+
     def _chain(self) -> "Sequence[Budget]":
         chain: list[Budget] = []
         budget: Budget | None = self

@@ -11,7 +11,7 @@ from smoadsl.language import checked, nodes, pipeline_problems, problems, provid
 from smoadsl.language.advice import advice
 from smoadsl.language.compose import Composer
 from smoadsl.language.declare import Declarations, Overrides
-from smoadsl.language.load import Loaded
+from smoadsl.language.load import Loaded, Reader, load
 from smoadsl.language.parse import parse_value
 from smoadsl.language.resolve import Names
 from smoadsl.language.testing import Casts, read_test
@@ -32,6 +32,14 @@ class Given:
     base_urls: Mapping[str, str] = field(default_factory=dict)
     roles_may_change: bool = False
     adapters: Callable[[], Sequence[str]] = installed_adapters
+
+
+def read_program(source: Source, reader: Reader | None, given: Given | None = None) -> Outcome[checked.Program]:
+    """What a file means, with all that it imports, and what is to be said of both."""
+    loaded = load(source, reader)
+    assert loaded.value is not None  # loading always gives a file set, though perhaps an empty one
+    program = check(loaded.value, given)
+    return Outcome(program.value, in_order([*loaded.diagnostics, *program.diagnostics]))
 
 
 def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program]:

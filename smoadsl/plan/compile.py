@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, pipeline_problems, problems
-from smoadsl.language.check import Given, check
-from smoadsl.language.load import Reader, load
+from smoadsl.language.check import Given, read_program
+from smoadsl.language.load import Reader
 from smoadsl.plan.bounds import PROMPT_TOKENS, Latency, bounds
 from smoadsl.plan.lower import lower
 from smoadsl.plan.optimize import optimize
@@ -27,21 +27,16 @@ class Options:
 
 def analyse(source: Source, given: Given | None = None, reader: Reader | None = None) -> Outcome[checked.Program]:
     """What the file means, with all that it imports, and everything worth saying about it."""
-    loaded = load(source, reader)
-    assert loaded.value is not None  # loading always gives a file set, though perhaps an empty one
-    checked_ = check(loaded.value, given)
-    said = in_order([*loaded.diagnostics, *checked_.diagnostics])
-    program = Outcome(checked_.value, said)
+    program = read_program(source, reader, given)
     return hold(program) if program.value and program.value.is_limited else program
 
 
-def hold(program: Outcome[checked.Program]) -> Outcome[checked.Program]:
-    """The same program, its pipelines held against their budgets and contexts."""
+def hold(program: Outcome[checked.Program], but: str | None = None) -> Outcome[checked.Program]:
+    """The same program, its pipelines `but` one held against their budgets and contexts."""
     if not program.ok or program.value is None:
         return program
     found: list[Diagnostic] = []
-    for name in program.value.main:
-        pipeline = program.value.pipelines[name]
+    for pipeline in (program.value.pipelines[name] for name in program.value.main if name != but):
         lowered = lower(pipeline)
         found += prove(pipeline, lowered, optimize(lowered.plan))
     return Outcome(program.value, in_order([*program.diagnostics, *_errors_first(found)]))
@@ -64,12 +59,14 @@ def compile(
 
     `reader` reads what the file imports and names; without one, it may name no other file.
     """
-    program = analyse(source, given, reader)
-    said = program.diagnostics
+    program = read_program(source, reader, given)
     if not program.ok or program.value is None:
-        return Outcome(None, said)
+        return Outcome(None, program.diagnostics)
     chosen = choose(program.value, pipeline, source)
-    if chosen.value is None:
+    if program.value.is_limited:
+        program = hold(program, but=chosen.value.name if chosen.value else None)
+    said = program.diagnostics
+    if chosen.value is None or not program.ok:
         return Outcome(None, (*said, *chosen.diagnostics))
     made = plan_of(chosen.value, options)
     return Outcome(made.value, in_order([*said, *made.diagnostics]))

@@ -88,6 +88,10 @@ class View(Frozen):
     distance: int = 0
     names: tuple[str, ...] = ()
 
+    def is_of(self, agent: str) -> bool:
+        """Whether a view of names is of this agent: `qwen` names `qwen.1` and `qwen.2` as well."""
+        return agent in self.names or agent.partition(".")[0] in self.names
+
 
 class Agent(Frozen):
     """One proposer: a call of a model, or a whole pipeline. `about` is what a router is told of it."""

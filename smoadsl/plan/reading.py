@@ -4,7 +4,7 @@ Sizes are tokens. A text that is there counts one token for two bytes; one that 
 `max_tokens`, since whoever reads it may cut it into other tokens than whoever wrote it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import nlargest
@@ -41,16 +41,16 @@ class Going:
             case "none":
                 return NOTHING
             case "own":
-                return self._only((own,))
+                return self._only(lambda name: name == own)
             case "ring":
                 return Going(self.sizes, min(self.most, 2 * view.distance + 1))
             case "named":
-                return self._only(view.names)
+                return self._only(view.is_of)
             case _:
                 assert_never(view.kind)
 
-    def _only(self, names: Collection[str]) -> "Going":
-        return Going({name: self.sizes[name] for name in names if name in self.sizes}, self.most)
+    def _only(self, is_seen: Callable[[str], bool]) -> "Going":
+        return Going({name: size for name, size in self.sizes.items() if is_seen(name)}, self.most)
 
     def or_else(self, other: "Going") -> "Going":
         """The one or the other: each response at its longest, as many as there can be of either."""
@@ -69,7 +69,7 @@ def responses_of(layer: Layer, times: int) -> tuple[Going, Going]:
     return Going(sizes, _kept(layer)), Going(sizes, active(layer))
 
 
-def remarks_on(layer: Layer, times: int = 2) -> int:
+def remarks_on(layer: Layer, times: int) -> int:
     """The most tokens of a judge's remarks on what went on from a round."""
     judge = layer.judge
     if judge is None or not judge.feedback or not isinstance(judge.by, ModelJudge):

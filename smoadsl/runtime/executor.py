@@ -133,8 +133,9 @@ class _Execution:
                     self._asker.tell(events.LayerSkipped, layer=shown_as, values=values)
                     index += 1
                     continue
-            count = self._together(index)
-            flows = count > 1 or layer.flows
+            limited = self._asker.budget is not None and self._asker.budget.is_limited  # also from outside of the plan
+            count = 1 if limited else self._together(index)
+            flows = not limited and (count > 1 or layer.flows)
             ended = await (self._flow(index, count, values) if flows else self._layer(index, shown_as, values))
             if ended:
                 return

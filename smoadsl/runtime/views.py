@@ -27,8 +27,7 @@ def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> 
             near = _neighbours(agent, names)
             return [r for r in others if r.agent in near], own
         case "named":
-            wanted = agent.view.names
-            return [r for r in carried if r.agent in wanted or r.agent.partition(".")[0] in wanted], None
+            return [r for r in carried if agent.view.is_of(r.agent)], None
         case _:
             assert_never(agent.view.kind)
 

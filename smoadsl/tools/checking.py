@@ -1,20 +1,17 @@
 """Checking, to say everything about a file; it is planned only where a budget or a context is written."""
 
-from smoadsl.diagnostics.diagnostic import Outcome, in_order
+from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source
-from smoadsl.language.check import Given, check
+from smoadsl.language.check import Given, read_program
 from smoadsl.language.checked import Program
-from smoadsl.language.load import Reader, load
+from smoadsl.language.load import Reader
 
 
 def everything_about(source: Source, reader: Reader, given: Given | None = None) -> Outcome[Program]:
     """What the file means, with all that it imports, and everything worth saying about it."""
-    loaded = load(source, reader)
-    assert loaded.value is not None  # loading always gives a file set, though perhaps an empty one
-    program = check(loaded.value, given)
-    outcome = Outcome(program.value, in_order([*loaded.diagnostics, *program.diagnostics]))
+    program = read_program(source, reader, given)
     if program.value is None or not program.value.is_limited:
-        return outcome
+        return program
     from smoadsl.plan.compile import hold  # plans take a moment to import
 
-    return hold(outcome)
+    return hold(program)
