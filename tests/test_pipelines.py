@@ -44,10 +44,40 @@ def test_it_plans_as_it_says(name: str) -> None:
     assert (plan.bounds.calls, plan.bounds.critical_path) == CALLS[name]
 
 
+UNFUSED = """
+test "every verdict can be read" for smoa {
+  prompt "Name a prime above 100."
+  reply qwen2     "101"
+  reply qwen15    "103"
+  reply mixtral   "107"
+  reply dbrx      "109"
+  reply judge     [dbrx, qwen2]
+  reply moderator false
+  reply aggregate "101"
+  expect calls == 12 and not degraded
+}
+
+test "no verdict can be read" for smoa {
+  prompt "Name a prime above 100."
+  reply qwen2     "101"
+  reply qwen15    "103"
+  reply mixtral   "107"
+  reply dbrx      "109"
+  reply judge     "I like the second one best!"
+  reply moderator "Perhaps."
+  reply aggregate "101"
+  expect calls == 15 and degraded and plan.max_calls == 15
+}
+"""
+
+
 def test_unfused_it_takes_two_calls_a_verdict(tmp_path: Path) -> None:
     text = (FOLDER / "smoa.moa").read_text(encoding="utf-8").replace("keep 2\n", "keep 2 { fuse = false }\n")
-    (tmp_path / "smoa.moa").write_text(text, encoding="utf-8")
+    (tmp_path / "smoa.moa").write_text(text.partition('test "')[0] + UNFUSED, encoding="utf-8")
     plan = api.compile(tmp_path / "smoa.moa").value
     assert plan is not None
     assert plan.bounds is not None
     assert (plan.bounds.calls.full, plan.bounds.calls.worst) == (12, 15)
+    program = api.analyse(tmp_path / "smoa.moa").value
+    assert program is not None
+    assert [rehearse(test).failures for test in program.tests] == [(), ()]
