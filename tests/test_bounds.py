@@ -99,9 +99,12 @@ def test_no_run_that_went_as_written_takes_less_than_the_least(text: str, seed: 
         assert totals(made).seconds >= least.critical_path.least - 1e-6
 
 
+LAB = 'provider lab = openai { base_url = "https://lab.example/v1", rate = 100_000/s }\n'  # no call waits for its turn
+
+
 @given(programs(Kind(open=True, equal_models=True, quorums=False)), SEEDS)
 def test_without_faults_and_with_nothing_that_ends_early_a_run_is_full(text: str, seed: int) -> None:
-    plan = planned(text)
+    plan = planned(LAB + text.replace("groq/", "lab/"))
     assert plan.bounds is not None
     made = run(plan, Luck(Random(seed)), seed=seed)
     assert made.answer is not None, made.failed

@@ -50,8 +50,11 @@ def _mark(drawn_from: Sequence[str], absent_in: Sequence[str]) -> str:
 
 @pass_context
 def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
-    """As a filter: one who knows the conversation still can not know the mark that it is quoted with."""
-    return fenced(pieces, list(_texts(context.get_all())))
+    """As a filter: one who knows the conversation still can not know the mark that it is quoted with.
+
+    Who reads has no part in it, so that agents that are told the same read the same."""
+    told = {name: value for name, value in context.get_all().items() if name != "agent"}
+    return fenced(pieces, list(_texts(told)))
 
 
 def _texts(value: Any) -> Iterator[str]:
