@@ -36,12 +36,14 @@ def is_sampled(route: Route) -> bool:
 class Kept(Protocol):
     """Who may know the answer to a call before it is made."""
 
-    def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
+    async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
         """What the call was answered before, if that is known."""
         ...
 
-    def keep(self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply) -> None:
-        """What it was answered now."""
+    async def keep(
+        self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply, by: Route
+    ) -> None:
+        """What it was answered now, `by` its own route or a fallback. Nobody reads the answer before this returns."""
         ...
 
 
@@ -56,9 +58,9 @@ class Cache:
         self._file: sqlite3.Connection | None = None
         self._broken = False
 
-    def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
+    async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
         """What the call was answered before, if it is kept."""
-        if is_sampled(route) and not self._samples:
+        if not self._keeps(route, request):
             return None
         key, asked = _key(provider, route, request, sample)
         row = self._do(lambda file: file.execute("SELECT request, reply FROM replies WHERE key = ?", (key,)).fetchone())
@@ -66,9 +68,12 @@ class Cache:
             return None
         return _read(row[1])
 
-    def keep(self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply) -> None:
-        """Keep an answer, if it is whole and the call is one that is kept."""
-        if reply.finish != "stop" or reply.lost_events or (is_sampled(route) and not self._samples):
+    async def keep(
+        self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply, by: Route
+    ) -> None:
+        """Keep an answer, if it is whole and the call is one that is kept; what a fallback said is not what was asked
+        for."""
+        if reply.finish != "stop" or reply.lost_events or by != route or not self._keeps(route, request):
             return
         key, asked = _key(provider, route, request, sample)
         kept = {
@@ -80,6 +85,10 @@ class Cache:
         }
         row = (key, asked, json.dumps(kept))
         self._do(lambda file: file.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", row))
+
+    def _keeps(self, route: Route, request: Request) -> bool:
+        """Several answers to one request are several, and not the same again."""
+        return request.n == 1 and (self._samples or not is_sampled(route))
 
     def close(self) -> None:
         file, self._file = self._file, None

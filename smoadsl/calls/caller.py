@@ -32,7 +32,7 @@ class Caller:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        if (kept := self._kept(routes[0], ask)) is not None:
+        if (kept := await self._kept(routes[0], ask)) is not None:
             on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before", answer=kept))
             if on_text is not None:
                 on_text(kept.text)
@@ -40,15 +40,16 @@ class Caller:
         attempts = Attempts(self._session, ask, account, on_attempt)
         call = _Call(self._session, self._random, list(routes), ask, attempts, on_attempt, on_text)
         route, reply = await call.answer()
-        is_own = route == routes[0]  # what a fallback said is not what was asked for
-        if self._cache is not None and ask.n == 1 and is_own:
-            self._cache.keep(self._session.providers[route.provider], route, request_of(route, ask), ask.sample, reply)
+        if self._cache is not None:
+            own, request = routes[0], request_of(routes[0], ask)
+            await self._cache.keep(self._session.providers[own.provider], own, request, ask.sample, reply, by=route)
         return route, reply
 
-    def _kept(self, route: Route, ask: Ask) -> Reply | None:
-        if self._cache is None or ask.n > 1:  # several answers at once are several, and not the same again
+    async def _kept(self, route: Route, ask: Ask) -> Reply | None:
+        if self._cache is None:
             return None
-        return self._cache.find(self._session.providers[route.provider], route, request_of(route, ask), ask.sample)
+        provider = self._session.providers[route.provider]
+        return await self._cache.find(provider, route, request_of(route, ask), ask.sample)
 
 
 @dataclass(slots=True)

@@ -128,7 +128,7 @@ class _Kept:
     def open(self, kind: str, connection: Connection) -> Adapter:
         return _Player(connection, self)
 
-    def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
+    async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
         """What a cache had answered."""
         call = self._asked.get(request.tag)
         if call is None or not call.waves[0] or call.waves[0][0].outcome != CACHED:
@@ -138,7 +138,9 @@ class _Kept:
         reply = untaped(attempt.answer)
         return reply if isinstance(reply, Reply) else None
 
-    def keep(self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply) -> None:
+    async def keep(
+        self, provider: Provider, route: Route, request: Request, sample: str, reply: Reply, by: Route
+    ) -> None:
         """Nothing is kept of a replay."""
 
     def attempt(self, tag: str, route: str) -> events.CallAttempted:

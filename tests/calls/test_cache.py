@@ -43,9 +43,17 @@ def cache_in(folder: Path, said: list[str] | None = None, samples: bool = False)
     return Cache(folder / "c.sqlite3", (said if said is not None else []).append, samples)
 
 
+def keep(cache: Cache, provider: Provider, route: Route, request: Request, sample: str, reply: Reply) -> None:
+    asyncio.run(cache.keep(provider, route, request, sample, reply, by=route))
+
+
+def find(cache: Cache, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
+    return asyncio.run(cache.find(provider, route, request, sample))
+
+
 def test_what_is_kept_is_found_again_by_another_process(tmp_path: Path) -> None:
-    cache_in(tmp_path).keep(LAB, FIXED, ASKED, "", REPLY)
-    found = cache_in(tmp_path).find(LAB, FIXED, ASKED, "elsewhere")
+    keep(cache_in(tmp_path), LAB, FIXED, ASKED, "", REPLY)
+    found = find(cache_in(tmp_path), LAB, FIXED, ASKED, "elsewhere")
     assert found == REPLY
     assert stat.S_IMODE((tmp_path / "c.sqlite3").stat().st_mode) == 0o600
 
@@ -79,28 +87,28 @@ def changed(**more: Any) -> tuple[Provider, Route, Request, str]:
 )
 def test_all_that_matters_is_in_the_key(difference: dict[str, Any], tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
-    cache.keep(LAB, FIXED, ASKED, "", REPLY)
-    assert cache.find(*changed()) == REPLY
-    assert cache.find(*changed(**difference)) is None
+    keep(cache, LAB, FIXED, ASKED, "", REPLY)
+    assert find(cache, *changed()) == REPLY
+    assert find(cache, *changed(**difference)) is None
 
 
 def test_answers_of_chance_are_kept_only_if_that_is_wanted_and_each_for_its_place(tmp_path: Path) -> None:
     assert [is_sampled(route) for route in (FIXED, SAMPLED)] == [False, True]
     assert not is_sampled(replace(SAMPLED, sampling=Sampling(seed=1)))
     plain, all_ = cache_in(tmp_path), cache_in(tmp_path, samples=True)
-    plain.keep(LAB, SAMPLED, ASKED, "a.1", REPLY)
-    assert all_.find(LAB, SAMPLED, ASKED, "a.1") is None
-    all_.keep(LAB, SAMPLED, ASKED, "a.1", REPLY)
-    assert all_.find(LAB, SAMPLED, ASKED, "a.1") == REPLY
-    assert all_.find(LAB, SAMPLED, ASKED, "a.2") is None
-    assert plain.find(LAB, SAMPLED, ASKED, "a.1") is None
+    keep(plain, LAB, SAMPLED, ASKED, "a.1", REPLY)
+    assert find(all_, LAB, SAMPLED, ASKED, "a.1") is None
+    keep(all_, LAB, SAMPLED, ASKED, "a.1", REPLY)
+    assert find(all_, LAB, SAMPLED, ASKED, "a.1") == REPLY
+    assert find(all_, LAB, SAMPLED, ASKED, "a.2") is None
+    assert find(plain, LAB, SAMPLED, ASKED, "a.1") is None
 
 
 @pytest.mark.parametrize("change", [{"finish": "length"}, {"finish": "unknown"}, {"lost_events": 1}])
 def test_only_whole_answers_are_kept(change: dict[str, Any], tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
-    cache.keep(LAB, FIXED, ASKED, "", replace(REPLY, **change))
-    assert cache.find(LAB, FIXED, ASKED, "") is None
+    keep(cache, LAB, FIXED, ASKED, "", replace(REPLY, **change))
+    assert find(cache, LAB, FIXED, ASKED, "") is None
 
 
 def writable_by_others(path: Path) -> None:
@@ -153,7 +161,7 @@ SPOILT: Mapping[str, tuple[Callable[[Path], None], str]] = {
 def test_a_file_that_is_not_fit_is_left_alone_and_said_once(what: str, tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
     for number in range(50):
-        cache.keep(LAB, FIXED, replace(ASKED, model=f"m-{number}"), "", REPLY)
+        keep(cache, LAB, FIXED, replace(ASKED, model=f"m-{number}"), "", REPLY)
     cache.close()
     for rest in ("-wal", "-shm"):
         (tmp_path / f"c.sqlite3{rest}").unlink(missing_ok=True)
@@ -162,8 +170,8 @@ def test_a_file_that_is_not_fit_is_left_alone_and_said_once(what: str, tmp_path:
     said: list[str] = []
     cache = cache_in(tmp_path, said)
     for number in range(50):
-        assert cache.find(LAB, FIXED, replace(ASKED, model=f"m-{number}"), "") in (None, REPLY)
-        cache.keep(LAB, FIXED, ASKED, "", REPLY)
+        assert find(cache, LAB, FIXED, replace(ASKED, model=f"m-{number}"), "") in (None, REPLY)
+        keep(cache, LAB, FIXED, ASKED, "", REPLY)
     assert len(said) == 1
     assert words in said[0]
     assert "c.sqlite3 is not used" in said[0]
@@ -171,11 +179,11 @@ def test_a_file_that_is_not_fit_is_left_alone_and_said_once(what: str, tmp_path:
 
 def test_a_file_that_somebody_has_locked_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smoadsl.calls.cache._BUSY_S", 0.05)
-    cache_in(tmp_path).keep(LAB, FIXED, ASKED, "", REPLY)
+    keep(cache_in(tmp_path), LAB, FIXED, ASKED, "", REPLY)
     with sqlite3.connect(tmp_path / "c.sqlite3") as other:
         other.execute("BEGIN EXCLUSIVE")
         said: list[str] = []
-        cache_in(tmp_path, said).keep(LAB, FIXED, ASKED, "", REPLY)
+        keep(cache_in(tmp_path, said), LAB, FIXED, ASKED, "", REPLY)
     assert len(said) == 1
     assert "locked" in said[0]
 
@@ -188,21 +196,21 @@ def test_a_file_that_somebody_has_locked_is_left_alone(tmp_path: Path, monkeypat
 )  # fmt: skip
 def test_an_entry_that_is_no_reply_is_passed_over(entry: str, tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
-    cache.keep(LAB, FIXED, ASKED, "", REPLY)
+    keep(cache, LAB, FIXED, ASKED, "", REPLY)
     sql(f"UPDATE replies SET reply = '{entry}'")(tmp_path / "c.sqlite3")
-    assert cache.find(LAB, FIXED, ASKED, "") is None
+    assert find(cache, LAB, FIXED, ASKED, "") is None
 
 
 def test_an_entry_in_the_place_of_another_is_passed_over(tmp_path: Path) -> None:
     cache, other = cache_in(tmp_path), replace(ASKED, model="other")
-    cache.keep(LAB, FIXED, ASKED, "", REPLY)
-    cache.keep(LAB, FIXED, other, "", replace(REPLY, text="of the other"))
+    keep(cache, LAB, FIXED, ASKED, "", REPLY)
+    keep(cache, LAB, FIXED, other, "", replace(REPLY, text="of the other"))
     with sqlite3.connect(tmp_path / "c.sqlite3") as file:
         keys = [key for (key,) in file.execute("SELECT key FROM replies")]
         file.execute("UPDATE replies SET key = 'x' WHERE key = ?", keys[:1])
         file.execute("UPDATE replies SET key = ? WHERE key = ?", keys)
-    assert cache.find(LAB, FIXED, ASKED, "") is None
-    assert cache.find(LAB, FIXED, other, "") is None
+    assert find(cache, LAB, FIXED, ASKED, "") is None
+    assert find(cache, LAB, FIXED, other, "") is None
 
 
 @given(st.text(), st.text(), st.integers(0, 10**9))
@@ -210,8 +218,8 @@ def test_any_text_comes_back_as_it_was(text: str, model: str, tokens: int) -> No
     with tempfile.TemporaryDirectory() as folder:
         reply = Reply(text, "stop", Usage(tokens, tokens), model)
         cache = cache_in(Path(folder))
-        cache.keep(LAB, FIXED, ASKED, "", reply)
-        assert cache.find(LAB, FIXED, ASKED, "") == reply
+        keep(cache, LAB, FIXED, ASKED, "", reply)
+        assert find(cache, LAB, FIXED, ASKED, "") == reply
         cache.close()
 
 
