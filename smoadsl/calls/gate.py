@@ -7,6 +7,7 @@ owners (pipelines) take turns, and what is tried again goes first. Waiting count
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterable
 from random import Random
 
 from smoadsl.calls.lane import Lane, Pass, Ticket, TurnedAway
@@ -35,6 +36,11 @@ class Gate:
             self._lanes[model] = Lane(self._limits, self._random)
             self._turns.append(self._lanes[model])
         return self._lanes[model]
+
+    @property
+    def lanes(self) -> Iterable[Lane]:
+        """The routes that were used so far."""
+        return self._lanes.values()
 
     async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
         """Wait until a request may begin. Raises `TurnedAway` when the route turns out to be of no use meanwhile."""

@@ -1,12 +1,12 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
 
 from smoadsl.adapters import open_adapter
-from smoadsl.adapters.base import Adapter, Connection
+from smoadsl.adapters.base import Adapter, Connection, Fault
 from smoadsl.builtins.providers import dialect_of
 from smoadsl.calls.gate import Gate
 from smoadsl.calls.keys import Bound, Keys
@@ -82,3 +82,15 @@ class Session:
     def lane(self, route: Route) -> Lane:
         """What is known of a route so far."""
         return self.gate(route.provider).lane(route.model)
+
+    def closed(self) -> Fault | None:
+        """For what a route is not used any more as long as this session lasts, if there is such a route."""
+        return next((lane.closed for lane in self._lanes() if lane.closed is not None), None)
+
+    def pause_s(self, now: float) -> float:
+        """For how long the route is left alone that asked for the longest pause; 0 where none asked for one that a call
+        does not wait out by itself."""
+        return max((lane.opens_at(now) - now for lane in self._lanes() if lane.shut(now) is not None), default=0.0)
+
+    def _lanes(self) -> Iterator[Lane]:
+        return (lane for gate in self._gates.values() for lane in gate.lanes)

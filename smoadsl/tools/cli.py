@@ -15,6 +15,7 @@ from smoadsl.diagnostics.render.text import printable
 COMMANDS = {
     "init": "write a first pipeline, for a provider that has a key here",
     "run": "one prompt through a pipeline",
+    "batch": "a data set through a pipeline, resumable",
     "check": "say everything that is wrong with files",
     "explain": "what a code means, with a wrong and a right example",
     "fmt": "give files their one layout",

@@ -13,14 +13,11 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from smoadsl.adapters.base import Fault
-from smoadsl.adapters.weights import weights_of
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
-from smoadsl.language.check import Given
 from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.compile import Options
-from smoadsl.plan.plan import Plan, routes_of
+from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
@@ -35,14 +32,12 @@ from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
     allow_env_option,
-    file_and_pipeline,
     given,
     given_options,
-    problems_exit,
     root_option,
-    show_diagnostics,
 )
 from smoadsl.tools.outside import Outside, recorded_in, replayed_from
+from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.sizing import Dollars, passes, without_option
 from smoadsl.tools.virtual_clock import Standstill
 
@@ -112,7 +107,7 @@ def command(
     cap = Limits(max_usd, max_tokens, max_calls)
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
-    planned = partial(_plan, file, wanted, root, Options(without=passes(without)))
+    planned = partial(planned_or_exit, file, wanted, root, Options(without=passes(without)))
     plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed)
     with ExitStack() as stack:
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
@@ -178,7 +173,7 @@ def _ready(
     if missing:
         plan = _with_roles(plan, planned, seed, outside)
     if outside.live:
-        _fetch_weights(plan)
+        fetch_weights(plan)
     return capped(plan, cap), outside
 
 
@@ -213,34 +208,11 @@ def _answer(
     return answer
 
 
-def _plan(file: str, wanted: Given, root: str | None, options: Options) -> Plan:
-    path, pipeline = file_and_pipeline(file)
-    try:
-        outcome = api.compile(path, pipeline, wanted, options, root)
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror or error}") from None
-    show_diagnostics(outcome.diagnostics)
-    if outcome.value is None:
-        sys.exit(problems_exit(outcome.diagnostics))
-    return outcome.value
-
-
 def _cache(samples: bool) -> Cache:
     """The cache of whoever runs this: `SMOADSL_CACHE`, or a file in the folder that the system keeps for such."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = Path(os.environ.get("SMOADSL_CACHE") or folder / "smoadsl" / "answers.sqlite3")
     return Cache(path, lambda said: click.echo(f"warning: {said}", err=True), samples)
-
-
-def _fetch_weights(plan: Plan) -> None:
-    """Have an embedded model's weights here before the run is shown: the first time they are fetched, with a bar."""
-    for route in routes_of(plan):
-        if plan.providers[route.provider].adapter == "local":
-            try:
-                weights_of(route.model)
-            except Fault as fault:
-                click.echo(f"error: {fault.message}", err=True)
-                sys.exit(Exit.FAILED)
 
 
 def _with_roles(plan: Plan, planned: Callable[[], Plan], seed: int, outside: Outside) -> Plan:

@@ -1,0 +1,231 @@
+"""Batch, to put a pipeline to every row of a data set, so many at a time, and to keep what comes of each.
+
+It stops early only where going on makes no sense: when it is told to, when money may not last for another row, when a
+provider is closed to it, or when nothing succeeds any more. The same work taken up again goes on where it was.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from random import Random
+
+import orjson
+
+from smoadsl.adapters.base import Message
+from smoadsl.calls.caller import Caller
+from smoadsl.calls.session import Session
+from smoadsl.plan.bounds import bounds
+from smoadsl.plan.plan import Plan
+from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.executor import Answer, RunError, execute
+from smoadsl.scale.hearing import Hearing
+from smoadsl.scale.ledger import Ledger, RowLedger
+from smoadsl.scale.records import Result
+from smoadsl.scale.rows import Data, Row
+from smoadsl.scale.widest import widest
+
+_MOST_FAILED_IN_A_ROW = 100
+_WAITS_AT_A_TIME_S = 60.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far it is. `earlier`: rows that an earlier sitting had answered. `usd` has been spent by this one, on answers
+    and on attempts that may be billed without one. `why` says why it stopped before the end."""
+
+    earlier: int = 0
+    answered: int = 0
+    failed: int = 0
+    degraded: int = 0
+    calls: int = 0
+    tokens: int = 0
+    usd: Decimal = Decimal(0)
+    failed_in_a_row: int = 0
+    why: str = ""
+
+    @property
+    def rows(self) -> int:
+        return self.earlier + self.answered + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`concurrency` rows at a time. `most_usd` is not passed by what this sitting spends. `keeps_events`: what happened
+    in each row is kept beside its result. `strict`: the first row without an answer ends it."""
+
+    concurrency: int = 32
+    seed: int = 0
+    most_usd: Decimal | None = None
+    keeps_events: bool = False
+    strict: bool = False
+
+    def with_usd(self, most_usd: Decimal) -> "Settings":
+        return replace(self, most_usd=most_usd)
+
+
+@dataclass(slots=True)
+class Batch:
+    """One sitting: `run` it once. `drain` lets the rows under way come to their end and begins no other."""
+
+    plan: Plan
+    data: Data
+    session: Session
+    ledger: Ledger
+    job: int
+    settings: Settings
+    on_progress: Callable[[Progress], None] = lambda _: None
+    progress: Progress = field(default_factory=Progress)
+    _random: Random = field(init=False)
+    _change: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
+    _reserved: Decimal = field(init=False, default=Decimal(0))
+    _worst_usd: dict[int, Decimal] = field(init=False, default_factory=dict)  # by the size of what is asked
+
+    async def run(self) -> Progress:
+        """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""
+        self._random = Random(self.settings.seed)
+        self.ledger.expect(self.settings.concurrency * widest(self.plan.pipeline))
+        rows = self._open_rows()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.settings.concurrency):
+                    group.create_task(self._work(rows))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        await self.ledger.written()
+        return self.progress
+
+    def drain(self, why: str) -> None:
+        self.progress.why = self.progress.why or why
+
+    def _open_rows(self) -> Iterator[Row]:
+        answered = self.ledger.answered(self.job)
+        done = next(answered, None)
+        for row in self.data.rows():
+            if row.number == done:
+                done = next(answered, None)
+                self.progress.earlier += 1
+            else:
+                yield row
+
+    async def _work(self, rows: Iterator[Row]) -> None:
+        for row in rows:
+            worst = self._worst(row)
+            if self.progress.why or not await self._admitted(worst):
+                return
+            try:
+                result = await self._result(row)
+                while result is None and not self.progress.why:
+                    await asyncio.sleep(self._pause_s())
+                    result = await self._result(row)
+            finally:
+                await self._release(worst)
+            if result is not None:
+                self._count(row, result)
+
+    # ---- one row
+
+    async def _result(self, row: Row) -> Result | None:
+        """What came of a row; None where it is to be tried again later: by this sitting, unless that has a reason to
+        stop now."""
+        kept = self.ledger.begin(self.job, row, self.settings.seed)
+        hearing = Hearing(self.settings.keeps_events)
+        answers: list[Answer] = []
+        error = ""
+        try:
+            conversation, following = self.data.turns(row)
+            answers.append(await self._answer(conversation, kept, hearing))
+            for turn in following:
+                conversation = _going_on(conversation, answers[-1].text, turn)
+                answers.append(await self._answer(conversation, kept, hearing))
+        except (RunError, ValueError) as failed:
+            error = str(failed)
+        self._spend(Decimal(str(hearing.totals.usd)), kept)
+        if error and (self._is_closed_to_us() or self._pause_s() > 0):
+            return None
+        result = hearing.result(kept.bought, answers if not error else [], error)
+        self.ledger.end(kept, result, hearing.lines())
+        return result
+
+    def _spend(self, usd: Decimal, kept: RowLedger) -> None:
+        self.progress.usd += usd
+        if usd > kept.paid_usd:
+            self.ledger.lost(usd - kept.paid_usd)
+
+    async def _answer(self, conversation: Conversation, kept: RowLedger, hearing: Hearing) -> Answer:
+        caller = Caller(self.session, self._random, kept)
+        return await execute(self.plan, conversation, caller, hearing.hear, self.settings.seed)
+
+    def _count(self, row: Row, result: Result) -> None:
+        progress = self.progress
+        progress.calls += result.calls
+        progress.tokens += result.input_tokens + result.output_tokens
+        progress.degraded += bool(result.degraded)
+        if result.error:
+            progress.failed += 1
+            progress.failed_in_a_row += bool(result.calls)  # a row that is no question says nothing of the others
+            if self.settings.strict:
+                self.drain(f"row {row.number} has no answer, and --strict was given: {result.error}")
+            elif progress.failed_in_a_row >= _MOST_FAILED_IN_A_ROW:
+                self.drain(f"{_MOST_FAILED_IN_A_ROW} rows one after the other had no answer; the last: {result.error}")
+        else:
+            progress.answered += 1
+            progress.failed_in_a_row = 0
+        self.on_progress(progress)
+
+    # ---- whether to go on
+
+    async def _admitted(self, worst: Decimal) -> bool:
+        """Whether a row may begin: the money lasts for the worst that it can cost, beside those under way."""
+        most, progress = self.settings.most_usd, self.progress
+        if most is None:
+            return True
+        async with self._change:
+            while not progress.why and progress.usd + self._reserved + worst > most and self._reserved:
+                await self._change.wait()
+            if not progress.why and progress.usd + self._reserved + worst > most:
+                left = most - progress.usd
+                self.drain(f"${left:.4f} of the money is left, and the next row may cost ${worst:.4f} at worst")
+            if progress.why:
+                return False
+            self._reserved += worst
+            return True
+
+    async def _release(self, worst: Decimal) -> None:
+        async with self._change:
+            self._reserved -= worst
+            self._change.notify_all()
+
+    def _worst(self, row: Row) -> Decimal:
+        """The most that a row can cost; 0 where nobody asks."""
+        if self.settings.most_usd is None:
+            return Decimal(0)
+        try:
+            fields = row.fields()
+        except ValueError:
+            return Decimal(0)
+        turns = fields.get("turns")
+        times = len(turns) if isinstance(turns, list) else 1
+        size = len(orjson.dumps(fields, default=str)) // 2 + 1
+        answers = bounds(self.plan, 1).output_tokens.worst if times > 1 else 0
+        tokens = 1 << (size + (times - 1) * answers - 1).bit_length()  # few sizes have to be worked out
+        if tokens not in self._worst_usd:
+            money = bounds(self.plan, tokens).usd
+            assert money is not None, "a limit in dollars needs prices"
+            self._worst_usd[tokens] = money.worst
+        return times * self._worst_usd[tokens]
+
+    def _is_closed_to_us(self) -> bool:
+        if (fault := self.session.closed()) is None:
+            return False
+        self.drain(fault.message)
+        return True
+
+    def _pause_s(self) -> float:
+        """How long a provider wants to be left alone that told so, at most a while at a time."""
+        return min(self.session.pause_s(asyncio.get_running_loop().time()), _WAITS_AT_A_TIME_S)
+
+
+def _going_on(conversation: Conversation, answer: str, turn: str) -> Conversation:
+    messages = (*conversation.messages, Message("assistant", answer), Message("user", turn))
+    return Conversation(messages, conversation.input)

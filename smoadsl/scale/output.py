@@ -1,0 +1,168 @@
+"""Output, to write what came of a data set beside its rows, in their order: whole or not at all.
+
+Each row stands as it was read, with one more field: `smoadsl` holds the answer, what it took and what went wrong.
+"""
+
+import csv
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from smoadsl.scale.records import Result
+from smoadsl.scale.rows import Data, Row, Unfit, parquet_library
+
+FIELD = "smoadsl"
+_STEERS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_ROWS_OF_GROUP = 1_000
+Written = Mapping[str, Any]
+Write = Callable[[IO[bytes], Callable[[], Iterator[Written]], Data], None]
+
+
+def writer_for(path: Path) -> Write:
+    """How a file is written, by the end of its name. Raises `Unfit`."""
+    known: dict[str, Write] = {".jsonl": _lines, ".ndjson": _lines, ".csv": _csv, ".tsv": _tsv, ".parquet": _parquet}
+    if path.suffix.lower() not in known:
+        raise Unfit(f"{path}: an output is named .jsonl, .csv, .tsv or .parquet")
+    if path.suffix.lower() == ".parquet":
+        parquet_library()
+    return known[path.suffix.lower()]
+
+
+def write_output(path: Path, data: Data, results: Callable[[], Iterable[tuple[int, Result]]]) -> None:
+    """Write all rows of the data that have a result. Whoever finds the file finds all of it. `results` may be asked for
+    twice. Raises `Unfit` and `OSError`."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            writer_for(path)(file, lambda: _rows(data, results()), data)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # not every file system can
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _rows(data: Data, results: Iterable[tuple[int, Result]]) -> Iterator[Written]:
+    found = iter(results)
+    number, result = next(found, (0, Result()))
+    for row in data.rows():
+        if row.number == number:
+            yield {**_fields(row), FIELD: {"row": number, **_told(result)}}
+            number, result = next(found, (0, Result()))
+
+
+def _fields(row: Row) -> Mapping[str, Any]:
+    try:
+        return row.fields()
+    except ValueError:
+        return {}  # the error that stands in its place says why
+
+
+def _told(result: Result) -> Written:
+    """What a result says, without what only few have."""
+    told = asdict(result)
+    return {name: value for name, value in told.items() if name not in ("answers", "estimated") or value}
+
+
+def _lines(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data) -> None:
+    for row in rows():
+        file.write(orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+# ---- tables
+
+
+def _columns(rows: Iterator[Written]) -> list[str]:
+    """All columns, in the order in which they come up; what we add stands last."""
+    found: dict[str, None] = {}
+    for row in rows:
+        found.update(dict.fromkeys(row))
+    return [name for name in found if name != FIELD]
+
+
+def _flat(row: Written, columns: Iterable[str]) -> dict[str, Any]:
+    ours = {"answers": (), "estimated": False} | row[FIELD]
+    return {name: row.get(name) for name in columns} | {f"{FIELD}.{name}": ours[name] for name in _OURS}
+
+
+_OURS = ("row", *asdict(Result()))
+
+
+def _csv(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data, delimiter: str = ",") -> None:
+    columns = _columns(rows())
+    text = TextIOWrapper(file, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
+    table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    table.writerow([_cell(name) for name in columns] + [f"{FIELD}.{name}" for name in _OURS])
+    for row in rows():
+        table.writerow([_cell(value) for value in _flat(row, columns).values()])
+    text.detach()
+
+
+def _tsv(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data) -> None:
+    _csv(file, rows, data, "\t")
+
+
+def _cell(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what begins like one."""
+    text = "" if value is None else value if isinstance(value, str) else _json(value)
+    return f"'{text}" if text.startswith(_STEERS) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def _parquet(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data) -> None:
+    """Columns of a Parquet file keep their types; those of others are texts, JSON where they are none."""
+    import pyarrow
+
+    parquet = parquet_library()
+    columns = _columns(rows())
+    typed = parquet.read_schema(data.path) if data.path.suffix.lower() == ".parquet" else None
+    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), bool: pyarrow.bool_()}
+    kinds[tuple] = pyarrow.list_(pyarrow.string())
+    theirs = [(name, typed.field(name).type if typed else pyarrow.string()) for name in columns]
+    example = {"row": 0, **asdict(Result(answer="", value=""))}
+    schema = pyarrow.schema([*theirs, *((f"{FIELD}.{name}", kinds[type(example[name])]) for name in _OURS)])
+    with parquet.ParquetWriter(file, schema) as writer:
+        group: list[dict[str, Any]] = []
+        for row in rows():
+            flat = _flat(row, columns)
+            if typed is None:
+                flat |= {name: _text(flat[name]) for name in columns}
+            group.append(flat)
+            if len(group) == _ROWS_OF_GROUP:
+                writer.write_table(pyarrow.Table.from_pylist(group, schema))
+                group = []
+        writer.write_table(pyarrow.Table.from_pylist(group, schema))
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else _json(value)

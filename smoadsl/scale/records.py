@@ -1,0 +1,62 @@
+"""Records, to say what a ledger holds: jobs, what was bought for them, what came of each row."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a ledger's rows are of: `plan` and `data` are digests, so that a change is seen."""
+
+    name: str
+    plan: str
+    data: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What was bought by all sittings together. `answers`: those on the disk. `broken`: how many sittings broke off,
+    and `in_flight` how many answers can have been on their way then, which may be bought a second time."""
+
+    answers: int = 0
+    usd: Decimal = Decimal(0)
+    broken: int = 0
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a row. `answer` is None where there is none, and `error` says why. Of a row with several turns,
+    `answers` has that of each. Tokens and money are those of all calls that its answer took, whenever they were made;
+    `stopped` has a sentence for each stop rule that ended something: `layer two, round 1`."""
+
+    answer: str | None = None
+    value: str | None = None
+    answers: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    error: str = ""
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+    usd: float = 0.0
+    seconds: float = 0.0
+    stopped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Bought:
+    """What one row has had of the ledger: answers that earlier sittings bought."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+
+def read_result(text: str) -> Result:
+    """A result as it was written down."""
+    read = orjson.loads(text)
+    return Result(**read | {name: tuple(read[name]) for name in ("answers", "degraded", "stopped")})

@@ -1,0 +1,196 @@
+"""Rows, to read a data set as a stream: one row after the other, whatever its file's form, and none lost.
+
+A row that can not be read is a row that says why. Blank lines are none.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from smoadsl.adapters.base import Message
+from smoadsl.runtime.conversation import Conversation, conversation_from_row
+
+_MOST_BYTES_OF_LINE = 32 << 20
+_MOST_BYTES_OF_JSON = 512 << 20
+_MOST_CHARACTERS_OF_CELL = 32 << 20
+_CHUNK = 1 << 20
+_DIGEST_BYTES = 16
+_BOM = b"\xef\xbb\xbf"
+PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
+"""The fields that a prompt is read from, the first that a row has."""
+
+
+class Unfit(Exception):
+    """A data set that can not be worked with; the message says what, where and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`number` is the row's line in a file of lines, else its place, from 1; `digest` that of what stands there, which
+    is only read when it is wanted."""
+
+    number: int
+    digest: bytes
+    content: Any
+    read: Callable[[int, Any], Mapping[str, Any]]
+
+    def fields(self) -> Mapping[str, Any]:
+        """Raises `ValueError` where it is no row; the message says where and why."""
+        return self.read(self.number, self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set in a file. `columns` names, for each field that a pipeline is to see, the column that holds it."""
+
+    path: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[Row]:
+        """Its rows in their order. Raises `Unfit` and `OSError`."""
+        return reader_of(self.path)(self.path)
+
+    def measured(self) -> tuple[str, int]:
+        """A digest of all rows and of the columns that are read, and how many rows there are."""
+        whole, count = hashlib.sha256(repr(sorted(self.columns.items())).encode()), 0
+        for row in self.rows():
+            whole.update(b"%d" % row.number + row.digest)
+            count += 1
+        return whole.hexdigest(), count
+
+    def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
+        """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
+        fields = self._mapped(row.fields())
+        if "turns" not in fields:
+            return conversation_from_row(fields), ()
+        turns = fields["turns"]
+        if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
+            raise ValueError("`turns` must be a list of texts")
+        first, *following = turns
+        return Conversation((Message("user", first),), fields), tuple(following)
+
+    def _mapped(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row's fields under the names that a pipeline knows. A prompt that is mapped is the only one."""
+        if missing := [column for column in self.columns.values() if column not in fields]:
+            raise ValueError(f"there is no field `{missing[0]}`, which --map names")
+        chosen = {name: fields[column] for name, column in self.columns.items()}
+        replaced = PROMPTS if not chosen.keys().isdisjoint(PROMPTS) else ()
+        return {name: value for name, value in fields.items() if name not in replaced} | chosen
+
+
+def reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
+    """How a file is read, by the end of its name. Raises `Unfit`."""
+    known = {".jsonl": _lines, ".ndjson": _lines, ".json": _list, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
+    if path.suffix.lower() not in known:
+        raise Unfit(f"{path}: a data set is named .jsonl, .json, .csv, .tsv or .parquet")
+    return known[path.suffix.lower()]
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open("rb", buffering=_CHUNK) as file:
+        number = 0
+        while line := file.readline(_MOST_BYTES_OF_LINE + 1):
+            number += 1
+            line = line.removeprefix(_BOM) if number == 1 else line
+            if len(line) > _MOST_BYTES_OF_LINE:
+                yield Row(number, _past(file, line), line[:0], _too_long)
+            elif line := line.strip():
+                yield Row(number, digest_of(line), line, _object_in_line)
+
+
+def _object_in_line(number: int, line: bytes) -> Mapping[str, Any]:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"line {number} is no JSON: {error}") from None
+    return _object(f"line {number}", value)
+
+
+def _object(place: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{place} is no JSON object")
+    return value
+
+
+def _past(file: IO[bytes], line: bytes) -> bytes:
+    """Read past a line that is not kept in memory; its digest."""
+    whole = hashlib.sha256(line)
+    while not line.endswith(b"\n") and (line := file.readline(_CHUNK)):
+        whole.update(line)
+    return whole.digest()[:_DIGEST_BYTES]
+
+
+def _too_long(number: int, line: bytes) -> Mapping[str, Any]:
+    raise ValueError(f"line {number} has more than {_MOST_BYTES_OF_LINE >> 20} MiB")
+
+
+def _list(path: Path) -> Iterator[Row]:
+    """A file that is one JSON list, as AlpacaEval's are. All of it is read at once."""
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES_OF_JSON + 1)
+    if len(content) > _MOST_BYTES_OF_JSON:
+        raise Unfit(f"{path} has more than {_MOST_BYTES_OF_JSON >> 20} MiB: write it as .jsonl, one object a line")
+    try:
+        values = orjson.loads(content.removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        raise Unfit(f"{path} is no JSON: {error}") from None
+    if not isinstance(values, list):
+        raise Unfit(f"{path} is no JSON list: name a file of one object a line .jsonl")
+    for number, value in enumerate(values, 1):
+        yield Row(number, digest_of(orjson.dumps(value)), value, lambda number, one: _object(f"item {number}", one))
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    """Comma or tab separated values; the first row names the columns."""
+    csv.field_size_limit(_MOST_CHARACTERS_OF_CELL)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        table = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        try:
+            head = next(table, [])
+            if len(set(head)) < len(head):
+                raise Unfit(f"{path}: two columns have one name")
+            read = partial(_cells, head)
+            for number, cells in enumerate((cells for cells in table if cells), 1):
+                yield Row(number, digest_of("\x1f".join(cells).encode("utf-8", "surrogatepass")), cells, read)
+        except (csv.Error, UnicodeDecodeError) as error:  # what follows can not be told apart any more
+            raise Unfit(f"{path}:{table.line_num} can not be read as {path.suffix[1:]}: {error}") from None
+
+
+def _cells(head: list[str], number: int, cells: list[str]) -> Mapping[str, Any]:
+    if len(cells) != len(head):
+        raise ValueError(f"row {number} has {len(cells)} cells, and the head names {len(head)}")
+    return dict(zip(head, cells, strict=True))
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    parquet = parquet_library()
+    with path.open("rb") as file:
+        try:
+            number = 0
+            for batch in parquet.ParquetFile(file).iter_batches(batch_size=512):
+                for fields in batch.to_pylist():
+                    number += 1
+                    content = orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS)
+                    yield Row(number, digest_of(content), fields, lambda number, fields: fields)
+        except (ValueError, TypeError) as error:  # pyarrow's own errors are of these kinds
+            raise Unfit(f"{path} can not be read as parquet: {error}") from None
+
+
+def parquet_library() -> Any:
+    """Pyarrow's part that reads and writes Parquet. Raises `Unfit` where it is not installed."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise Unfit('Parquet needs pyarrow: pip install "smoadsl[parquet]"') from None
+    return parquet
+
+
+def digest_of(content: bytes) -> bytes:
+    """By which a row is known again."""
+    return hashlib.sha256(content).digest()[:_DIGEST_BYTES]

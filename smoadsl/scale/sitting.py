@@ -1,0 +1,91 @@
+"""Sitting, to take a run up where it was left: its ledger opened, its rows worked through, its output written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smoadsl.calls.session import Session
+from smoadsl.plan.plan import Plan
+from smoadsl.scale.batch import Batch, Progress, Settings
+from smoadsl.scale.ledger import Ledger
+from smoadsl.scale.records import Books, Job
+from smoadsl.scale.rows import Data
+
+_NO_PART = ("origin", "bounds", "decisions", "savings")  # of a plan, in what it does
+
+
+class Changed(Exception):
+    """What a run is of has changed since it began; the message says what, and what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One pipeline, to be put to one data set. `name` tells it from others that share a folder; `digest` and `rows` are
+    what was measured of the data."""
+
+    plan: Plan
+    data: Data
+    digest: str
+    rows: int
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Sitting:
+    """What is known once one has ended. `complete`: every row has a result."""
+
+    progress: Progress
+    before: Books
+    after: Books
+    complete: bool
+
+
+@dataclass(slots=True)
+class Watch:
+    """How others look on, and stop it: `begun` is given the batch before its first row."""
+
+    on_progress: Callable[[Progress], None] = lambda _: None
+    begun: Callable[[Batch], None] = field(default=lambda _: None)
+
+
+async def sit(
+    work: Work, ledger: Ledger, session: Session, settings: Settings, watch: Watch, accept_changed: bool = False
+) -> Sitting:
+    """Work through the rows that have no answer yet. `settings.most_usd` holds for all sittings together.
+
+    Raises `Changed`, `LedgerError`, `Unfit` and `OSError`."""
+    job = Job(work.name, plan_digest(work.plan), work.digest, settings.seed)
+    if (changed := ledger.changes(job)) and not accept_changed:
+        raise Changed(
+            f"{' and '.join(changed)} changed since {ledger.path.parent} was begun: --accept-changed goes on, and buys "
+            "only what the change touches; another output file begins anew"
+        )
+    number = ledger.take_on(job, work.data.rows())
+    before = ledger.books()
+    if settings.most_usd is not None:
+        settings = settings.with_usd(max(Decimal(0), settings.most_usd - before.usd))
+    batch = Batch(work.plan, work.data, session, ledger, number, settings, watch.on_progress)
+    watch.begun(batch)
+    progress = await batch.run()
+    return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
+
+
+def plan_digest(plan: Plan) -> str:
+    """A digest of what a plan does: where its parts are written, and what is known of it beforehand, are no part."""
+    return sha256(orjson.dumps(_doing(plan.model_dump(mode="json")), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _doing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _doing(inner) for name, inner in value.items() if name not in _NO_PART}
+    return [_doing(inner) for inner in value] if isinstance(value, list) else value
+
+
+def folder_of(output: Path) -> Path:
+    """Where the ledger of a run is that writes to this file."""
+    return output.with_name(f"{output.name}.run")

@@ -1,0 +1,218 @@
+"""Batch, to put every row of a data set through a pipeline: the answers beside the rows, in a file of their own."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from smoadsl.calls.budget import Limits
+from smoadsl.calls.keys import bound_of
+from smoadsl.calls.session import Session
+from smoadsl.plan.cap import unpriced
+from smoadsl.plan.compile import Options
+from smoadsl.plan.plan import Plan
+from smoadsl.scale.batch import Batch, Progress, Settings
+from smoadsl.scale.ledger import open_ledger
+from smoadsl.scale.output import write_output, writer_for
+from smoadsl.scale.rows import Data, Unfit, reader_of
+from smoadsl.scale.schema import LedgerError
+from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
+from smoadsl.show.safe import one_line
+from smoadsl.tools.allowing import allow_env
+from smoadsl.tools.options import Exit, allow_env_option, given, given_options, root_option
+from smoadsl.tools.planning import fetch_weights, planned_or_exit
+from smoadsl.tools.progress import Bar
+from smoadsl.tools.sizing import Dollars, passes, without_option
+
+
+@click.command()
+@click.argument("file")
+@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="OUT",
+              help="Where the rows go with their answers: .jsonl, .csv, .tsv or .parquet.")  # fmt: skip
+@click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN",
+              help="Read a field (as `prompt`) from a column of another name.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(1, 100_000), default=32, show_default=True,
+              help="How many rows are under way at once.")  # fmt: skip
+@click.option("--max-usd", type=Dollars(), metavar="USD", help="Spend no more than this in all, over all sittings.")
+@click.option("--yes", is_flag=True, help="Begin without a question about the price.")
+@click.option("--strict", is_flag=True, help="Stop at the first row without an answer.")
+@click.option("--accept-changed", is_flag=True, help="Go on though the pipeline or the data changed.")
+@click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@without_option
+@allow_env_option
+@root_option
+@given_options
+def command(
+    file: str,
+    data: Path,
+    output: Path,
+    columns: tuple[str, ...],
+    concurrency: int,
+    max_usd: Decimal | None,
+    yes: bool,
+    strict: bool,
+    accept_changed: bool,
+    seed: int,
+    without: tuple[str, ...],
+    allowed: tuple[str, ...],
+    root: str | None,
+    params: tuple[str, ...],
+    models: tuple[str, ...],
+    base_urls: tuple[str, ...],
+) -> None:
+    """Put each row of DATA (.jsonl, .json, .csv, .tsv, .parquet) through the pipeline in FILE.
+
+    A row's prompt is its `messages`, `turns`, `prompt`, `instruction` or `question`. The same command goes on where it
+    was stopped, whatever stopped it; what was paid for stands in the folder OUT.run.
+    """
+    plan = planned_or_exit(file, given(params, models, base_urls), root, Options(without=passes(without)))
+    _check(plan, file, max_usd)
+    read = Data(data, _columns(columns))
+    work = _work(plan, read, output)
+    if not yes:
+        _ask(plan, work.rows)
+    allow = allow_env(plan.providers, allowed)
+    fetch_weights(plan)
+    settings = Settings(concurrency, seed, max_usd, strict=strict)
+    bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
+    try:
+        asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed))
+    except (Changed, Unfit, LedgerError) as error:
+        _fail(str(error), bar)
+    except OSError as error:
+        _fail(f"{error.filename or output}: {error.strerror or error}", bar)
+    except asyncio.CancelledError:
+        bar.close()
+        click.echo("stopped at once: the same command goes on, and buys again only what was on its way", err=True)
+        sys.exit(Exit.INTERRUPTED)
+
+
+def _check(plan: Plan, file: str, max_usd: Decimal | None) -> None:
+    if plan.recipes:
+        names = ", ".join(recipe.name for recipe in plan.recipes)
+        click.echo(f"error: the roles of {names} are not locked: run `smoadsl lock {file}`", err=True)
+        sys.exit(Exit.PROBLEMS)
+    if why := unpriced(plan, Limits(usd=max_usd)):
+        raise click.UsageError(one_line(why))
+
+
+def _columns(values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for name, _, column in pairs:
+        if not (name and column):
+            raise click.UsageError("--map takes FIELD=COLUMN, as in --map prompt=query")
+    return {name: column for name, _, column in pairs}
+
+
+def _work(plan: Plan, data: Data, output: Path) -> Work:
+    """What is to be done, once it is sure that it can be read and written. Ends the command where it can not."""
+    try:
+        reader_of(data.path)
+        writer_for(output)
+        if output.exists() and output.samefile(data.path):
+            raise click.UsageError(f"-o {output}: this is the data itself")
+        if output.exists() and not folder_of(output).is_dir():
+            raise click.UsageError(
+                f"-o {output}: it is there already, and no run of it: remove it, or name another file"
+            )
+        digest, rows = data.measured()
+    except Unfit as error:
+        raise click.UsageError(one_line(str(error))) from None
+    except OSError as error:
+        raise click.UsageError(f"{data.path}: {error.strerror or error}") from None
+    return Work(plan, data, digest, rows)
+
+
+def _ask(plan: Plan, rows: int) -> None:
+    """On a terminal, ask before money is spent."""
+    money = plan.bounds.usd if plan.bounds else None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or (money is not None and not money.worst):
+        return
+    if plan.bounds is None or money is None:
+        price = "at a price that is not known"
+    else:
+        about = f"for prompts of {plan.bounds.prompt_tokens:,} tokens"
+        price = f"{about} ${rows * money.full:.2f} in full, ${rows * money.worst:.2f} at worst"
+    click.confirm(f"{rows:,} rows, {price}. Begin?", default=True, abort=True, err=True)
+
+
+async def _sitting(
+    work: Work, output: Path, settings: Settings, allow: tuple[str, ...], bar: Bar, accept_changed: bool
+) -> None:
+    ledger = open_ledger(folder_of(output))
+    ended = False
+    try:
+        async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
+            watch = Watch(lambda progress: _show(bar, progress), _listen)
+            sitting = await sit(work, ledger, session, settings, watch, accept_changed)
+        ended = True
+        if sitting.complete:
+            job = ledger.job(work.name)
+            write_output(output, work.data, lambda: ledger.results(job))
+    except Changed:
+        ended = True  # nothing was begun
+        raise
+    finally:
+        bar.close()
+        await ledger.close(ended)
+    _tell(work, sitting, output)
+
+
+def _show(bar: Bar, progress: Progress) -> None:
+    bar.show(progress.rows, progress.earlier, progress.failed, progress.usd, progress.tokens)
+
+
+def _listen(batch: Batch) -> None:
+    """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    asked = 0
+
+    def interrupted() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            task.cancel()
+            return
+        click.echo("stopping once the rows under way have ended; Ctrl-C again stops at once", err=True)
+        batch.drain("it was interrupted")
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _tell(work: Work, sitting: Sitting, output: Path) -> None:
+    """What came of it, and how the command ends."""
+    progress, books = sitting.progress, sitting.after
+    parts = [f"{progress.earlier:,} answered before"] * bool(progress.earlier)
+    parts += [f"{progress.answered:,} answered"] * bool(progress.answered or not progress.earlier)
+    parts += [f"{progress.degraded:,} of them degraded"] * bool(progress.degraded)
+    parts += [f"{progress.failed:,} without an answer"] * bool(progress.failed)
+    usd = f" · ${books.usd:.4f} in all" if books.usd else ""
+    click.echo(f"{', '.join(parts)} · {progress.calls:,} calls · {progress.tokens:,} tokens{usd}", err=True)
+    if books.broken:
+        sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken} earlier sittings"
+        click.echo(
+            f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice",
+            err=True,
+        )
+    if not sitting.complete:
+        left = work.rows - progress.rows
+        click.echo(f"error: {one_line(progress.why)}; {left:,} rows are left: the same command goes on", err=True)
+        sys.exit(Exit.INTERRUPTED if progress.why == "it was interrupted" else Exit.FAILED)
+    click.echo(f"{output} written, {work.rows:,} rows", err=True)
+    if progress.failed:
+        click.echo("the same command tries the rows without an answer once more", err=True)
+        sys.exit(Exit.FAILED)
+
+
+def _fail(said: str, bar: Bar) -> None:
+    bar.close()
+    click.echo(f"error: {one_line(said)}", err=True)
+    sys.exit(Exit.FAILED)
