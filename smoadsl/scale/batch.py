@@ -52,13 +52,15 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`concurrency` rows at a time. `most_usd` is not passed by what this sitting spends. `keeps_events`: what happened
-    in each row is kept beside its result. `strict`: the first row without an answer ends it."""
+    in each row is kept beside its result. `strict`: the first row without an answer ends it. `paces`: answers that are
+    found take as long as they took when they were made, so that a row's time is its own whoever paid for its calls."""
 
     concurrency: int = 32
     seed: int = 0
     most_usd: Decimal | None = None
     keeps_events: bool = False
     strict: bool = False
+    paces: bool = False
 
     def with_usd(self, most_usd: Decimal) -> "Settings":
         return replace(self, most_usd=most_usd)
@@ -128,7 +130,7 @@ class Batch:
     async def _result(self, row: Row) -> Result | None:
         """What came of a row; None where it is to be tried again later: by this sitting, unless that has a reason to
         stop now."""
-        kept = self.ledger.begin(self.job, row, self.settings.seed)
+        kept = self.ledger.begin(self.job, row, self.settings.seed, self.settings.paces)
         hearing = Hearing(self.settings.keeps_events)
         answers: list[Answer] = []
         error = ""

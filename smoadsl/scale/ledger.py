@@ -4,6 +4,7 @@ An answer is acknowledged once it is on the disk, and only then read by anybody.
 log, and belongs to one process at a time.
 """
 
+import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -128,13 +129,13 @@ class Ledger:
 
     # ---- rows and calls
 
-    def begin(self, job: int, row: Row, seed: int) -> "RowLedger":
+    def begin(self, job: int, row: Row, seed: int, paces: bool = False) -> "RowLedger":
         """A row is begun: who makes its calls asks here first, and has them kept here."""
         find = "SELECT salt FROM rows WHERE job = ? AND number = ?"
         found = self._file.execute(find, (job, row.number)).fetchone() if self._knows else None
         salt = int(found[0]) if found else row.number
         self._writer.write(_BEGIN_ROW, job, row.number, row.digest, salt)
-        return RowLedger(self, job, row, salt, seed)
+        return RowLedger(self, job, row, salt, seed, paces)
 
     def end(self, row: "RowLedger", result: Result, events: bytes | None) -> None:
         text = orjson.dumps(asdict(result)).decode()
@@ -153,24 +154,26 @@ class Ledger:
         """So many calls may be under way at once from now on."""
         self._writer.write(_COUNT, in_flight, 0, str(self._usd), self._sitting)
 
-    def find(self, key: bytes) -> tuple[Reply, Decimal] | None:
-        """An answer that is here, and what it cost."""
+    def find(self, key: bytes) -> tuple[Reply, Decimal, float] | None:
+        """An answer that is here, what it cost, and how many seconds it took."""
         if not self._knows:
             return None
         found = self._file.execute("SELECT reply, usd FROM calls WHERE key = ?", (key,)).fetchone()
         if found is None:
             return None
         try:
-            reply = untaped(TapedReply.model_validate_json(found[0]))
+            kept = TapedReply.model_validate_json(found[0])
+            reply = untaped(kept)
         except (ValidationError, ValueError, TypeError):
             raise LedgerError(f"{self.path} is damaged: an answer in it can not be read") from None
         assert isinstance(reply, Reply)
-        return reply, Decimal(found[1])
+        return reply, Decimal(found[1]), kept.took_s
 
-    async def keep(self, key: bytes, reply: Reply, usd: Decimal) -> None:
+    async def keep(self, key: bytes, reply: Reply, usd: Decimal, took_s: float) -> None:
         """Return once the answer is safe. Raises `LedgerError`."""
         self._usd += usd
-        self._writer.write(_KEEP_CALL, key, taped(_NOBODY, reply).model_dump_json(), str(usd))
+        kept = taped(_NOBODY, reply).model_copy(update={"took_s": took_s})
+        self._writer.write(_KEEP_CALL, key, kept.model_dump_json(), str(usd))
         self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
         await self.written()
 
@@ -200,17 +203,23 @@ class RowLedger:
     row: Row
     salt: int
     seed: int
+    paces: bool = False
     bought: Bought = field(default_factory=Bought)
     paid_usd: Decimal = Decimal(0)
+    _begun: dict[bytes, float] = field(default_factory=dict)
 
     async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
-        found = self.ledger.find(self._key(provider, route, request, sample))
+        key = self._key(provider, route, request, sample)
+        found = self.ledger.find(key)
         if found is None:
+            self._begun[key] = asyncio.get_running_loop().time()
             return None
-        reply, usd = found
+        reply, usd, took_s = found
         self.bought.input_tokens += reply.usage.input_tokens
         self.bought.output_tokens += reply.usage.output_tokens
         self.bought.usd += usd
+        if self.paces:
+            await asyncio.sleep(took_s)
         return reply
 
     async def keep(
@@ -219,7 +228,8 @@ class RowLedger:
         """A fallback's answer too is the call's, and not bought again."""
         usd = by.price.of(reply.usage) if by.price else Decimal(0)
         self.paid_usd += usd
-        await self.ledger.keep(self._key(provider, route, request, sample), reply, usd)
+        key, now = self._key(provider, route, request, sample), asyncio.get_running_loop().time()
+        await self.ledger.keep(key, reply, usd, now - self._begun.pop(key, now))
 
     def _key(self, provider: Provider, route: Route, request: Request, sample: str) -> bytes:
         """Of all that decides the answer. Whose key pays for it and what it falls back to do not."""
