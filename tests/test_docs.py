@@ -56,6 +56,7 @@ LISTS: Mapping[str, Collection[str]] = {
     "provider": settings.PROVIDER,
     "sampling": settings.SAMPLING,
     "model": settings.MODEL.keys() - settings.SAMPLING.keys(),
+    "simulated": settings.SIMULATED,
     "propose": settings.PROPOSE.keys() - settings.MODEL.keys(),
     "judge": settings.JUDGE.keys() - settings.MODEL.keys(),
     "aggregate": settings.AGGREGATE.keys() - settings.MODEL.keys(),

@@ -19,17 +19,17 @@ CALLS = {  # pipeline: calls, and the longest chain of them
 }
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_it_checks_without_a_word_and_its_tests_pass(path: Path) -> None:
     program = api.analyse(path)
     assert (program.diagnostics, program.value is not None) == ((), True)
     assert program.value is not None
-    assert program.value.tests
+    assert program.value.tests or not program.value.pipelines  # a file of models has none
     for test in program.value.tests:
         assert rehearse(test).failures == (), test.title
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_it_has_the_one_layout(path: Path) -> None:
     source = read_source(path).value
     assert source is not None

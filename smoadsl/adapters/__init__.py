@@ -2,8 +2,11 @@
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind
 
-ADAPTERS: tuple[str, ...] = ("openai", "anthropic", "gemini", "ollama", "local")
+ADAPTERS: tuple[str, ...] = ("openai", "anthropic", "gemini", "ollama", "local", "simulated", "input")
 """The names that are built in, for who only checks a name and must load nothing for it."""
+
+IN_PROCESS: tuple[str, ...] = ("local", "simulated", "input")
+"""Those of them that reach for no network, whatever is asked of them."""
 
 _GROUP = "smoadsl.adapters"
 
@@ -31,6 +34,14 @@ def open_adapter(kind: str, connection: Connection) -> Adapter:
             from smoadsl.adapters.local import Local
 
             return Local(connection)
+        case "simulated":
+            from smoadsl.adapters.simulated import Simulated
+
+            return Simulated(connection)
+        case "input":
+            from smoadsl.adapters.given import Given
+
+            return Given(connection)
     return _third_party(kind, connection)
 
 

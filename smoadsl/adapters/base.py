@@ -51,7 +51,8 @@ class Request:
     """One call of one model. With `schema` (a JSON schema) the reply's text must be JSON that fits it.
 
     `n` asks for so many answers to the one prompt, which is then paid once: a fault, unless `Connection.dialect` says
-    that the endpoint takes it. `tag` says which call of a run this is, for logs and tests; it is never sent.
+    that the endpoint takes it. `tag` says which call of a run this is, for logs and tests; it is never sent. Nor is
+    `given`: fields of the row that the run is about, for adapters in this process that answer by them.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Request:
     schema: Mapping[str, JSON] | None = None
     tag: str = ""
     n: int = 1
+    given: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def told(connection: Connection, request: Request) -> dict[str, Any]:
         "sampling": sampling,
         **({"schema": request.schema} if request.schema is not None else {}),
         **({"n": request.n} if request.n > 1 else {}),
+        **({"given": dict(request.given)} if request.given else {}),
     }
     plain: dict[str, Any] = orjson.loads(encoded(connection, asked))
     return plain

@@ -147,6 +147,8 @@ WELL_KNOWN: dict[str, WellKnown] = {
     ),
     # in the process itself
     "local": WellKnown("local"),
+    "simulated": WellKnown("simulated", dialect=Dialect(n=True)),
+    "input": WellKnown("input"),
 }  # fmt: skip
 
 _ELSEWHERE: dict[str, Dialect] = {

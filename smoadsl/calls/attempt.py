@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
@@ -18,7 +18,8 @@ from smoadsl.calls.session import Session
 class Ask:
     """What is asked, whoever answers. `tag` says which call of a run it is, `owner` whose (callers take turns),
     `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended.
-    `n`: how many answers one request is to bring."""
+    `n`: how many answers one request is to bring. `row`: the fields of the row that is asked about, of which each route
+    names those that it is given."""
 
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
@@ -27,11 +28,13 @@ class Ask:
     sample: str = ""
     deadline_at: float | None = None
     n: int = 1
+    row: Mapping[str, Any] = field(default_factory=dict)
 
 
 def request_of(route: Route, ask: Ask) -> Request:
     """What is sent where the route leads."""
-    return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag, ask.n)
+    given = {name: ask.row[name] for name in route.reads if name in ask.row}
+    return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag, ask.n, given)
 
 
 class Bill(Protocol):

@@ -166,6 +166,7 @@ def _key(provider: Provider, route: Route, request: Request, sample: str) -> tup
             "messages": [asdict(message) for message in request.messages],
             "schema": request.schema,
             "model": request.model,
+            **({"given": dict(request.given)} if request.given else {}),
         }
     )
     where = {"adapter": provider.adapter, "url": provider.base_url, "key": secret, "headers": headers}

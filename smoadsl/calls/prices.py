@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from smoadsl.adapters import IN_PROCESS
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.price import FREE, Price, Tier
 from smoadsl.calls.route import Provider
@@ -37,7 +38,7 @@ class Listed:
 def listed(provider: Provider, model: str) -> Listed | None:
     """What is known of a provider's model: the list's word for a well-known endpoint, nothing to pay for a server on
     this machine; None for a model that the list does not have."""
-    if provider.adapter == "local":
+    if provider.adapter in IN_PROCESS:
         return Listed(FREE, None)
     name = next((name for name, row in WELL_KNOWN.items() if row.base_url == provider.base_url), None)
     if name is None:

@@ -52,7 +52,8 @@ class Route:
 
     `price` None: not known; so is `context`, the most tokens that a request and its answer may have together.
     `hedge_s`: how long an answer may take before another copy is asked for. `length`: what becomes of an answer that
-    was cut at `max_tokens`: it is taken, asked for once more with twice as many, or a fault.
+    was cut at `max_tokens`: it is taken, asked for once more with twice as many, or a fault. `reads`: the fields of the
+    row that the adapter is given. `written`: the answer stands in one of them already, and takes no tokens.
     """
 
     provider: str
@@ -64,6 +65,8 @@ class Route:
     hedge_s: float | None = None
     length: Literal["accept", "grow", "fail"] = "accept"
     context: int | None = None
+    reads: tuple[str, ...] = ()
+    written: bool = False
 
     @property
     def name(self) -> str:

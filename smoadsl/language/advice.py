@@ -32,10 +32,11 @@ def advice(
 def _all(
     names: Names, program: checked.Program, files: Sequence[nodes.File], roles_are_made: bool
 ) -> Iterator[Diagnostic]:
+    offered = set(_offered(names))
     for item in files[0].items:  # a file that is imported may offer more than this one needs
         if isinstance(item, nodes.Import | nodes.Test | nodes.Pipeline) or not program.pipelines:
             continue
-        if item.name.text not in names.used:
+        if item.name.text not in names.used | offered:
             yield problems.unused(item.name.span, KINDS[type(item)], item.name.text)
     for recipe in program.recipes:
         if not recipe.locked and not roles_are_made:
@@ -43,6 +44,15 @@ def _all(
     for name in program.main:
         if name in program.pipelines:
             yield from _pipeline(program.pipelines[name])
+
+
+def _offered(names: Names) -> Iterator[str]:
+    """What the params that are used can stand for, whatever they stand for now."""
+    for name, param in names.declared.items():
+        if isinstance(param, nodes.Param) and name in names.used:
+            for value in (param.value, *(param.choices.items if param.choices else ())):
+                items = value.items if isinstance(value, nodes.List) else (value,)
+                yield from (item.name for item in items if isinstance(item, nodes.Ref))
 
 
 def _pipeline(pipeline: checked.Pipeline) -> Iterator[Diagnostic]:

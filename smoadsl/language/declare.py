@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from smoadsl.adapters import ADAPTERS
+from smoadsl.adapters import ADAPTERS, IN_PROCESS
 from smoadsl.builtins.prompts import Place, built_in
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
@@ -16,7 +16,7 @@ from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
 from smoadsl.language.lock import fingerprint, read_lock
 from smoadsl.language.resolve import Names
-from smoadsl.language.taken import say_untaken
+from smoadsl.language.taken import say_idle, say_untaken
 
 MOST_GENERATED = 20_000
 
@@ -84,7 +84,7 @@ class Declarations:
             return None
         written = {s.key.text: s.value.span for s in node.settings.settings} if node.settings else {}
         base_url = read.get("base_url", "")
-        if adapter.name == "local":
+        if adapter.name in IN_PROCESS:
             given = node.settings.settings if node.settings else ()
             idle = [setting.key for setting in given if setting.key.text in settings.USES_NO_NETWORK]
             why = "its models run inside this process"
@@ -160,7 +160,7 @@ class Declarations:
         return self._models[name]
 
     def _read_model(self, node: nodes.Model) -> checked.Model | None:
-        read = rules.read_settings(self.names, node.settings, settings.MODEL, "a model")
+        read = rules.read_settings(self.names, node.settings, settings.OF_A_MODEL, "a model")
         swap = self._overrides.models.get(node.name.text) or self._overrides.models.get("*")
         value = swap or self.names.value(node.value)
         if not isinstance(value, nodes.Text):
@@ -183,6 +183,7 @@ class Declarations:
             return None
         model = checked.Model(node.name.text, provider, id_, written, read, fallbacks, node.span)
         say_untaken(self.names, model, node.settings, read)
+        say_idle(self.names, model, node.settings)
         return model
 
     def _fallbacks(self, node: nodes.Model, refs: Sequence[nodes.Ref]) -> tuple[checked.Model, ...]:

@@ -23,7 +23,7 @@ PROVIDER: Mapping[str, Rule] = {
 }
 
 USES_NO_NETWORK = frozenset(("base_url", "api_key", "headers", "local"))
-"""What a provider whose models run inside the process can not use."""
+"""What a provider that answers inside the process can not use."""
 
 SAMPLING: Mapping[str, Rule] = {
     "temperature": rules.number(0, 5),
@@ -54,6 +54,19 @@ MODEL: Mapping[str, Rule] = {
     "context": rules.number(1, MOST_CONTEXT_TOKENS, whole=True),
     "about": rules.text,
 }
+
+SIMULATED: Mapping[str, Rule] = {
+    "skill": rules.number(0, 1),
+    "words": rules.number(1, 20_000, whole=True),
+    "spread": rules.number(0, 2),
+    "latency": rules.duration,
+    "copies": rules.number(0, 1),
+    "alike": rules.number(0, 1),
+    "agree": rules.number(0, 1),
+}
+"""What a simulated model is like; no other is told any of it."""
+
+OF_A_MODEL: Mapping[str, Rule] = {**MODEL, **SIMULATED}
 
 PROPOSE: Mapping[str, Rule] = {**_CALL, "template": rules.name}
 

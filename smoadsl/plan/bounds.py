@@ -280,6 +280,8 @@ class Walk:
         read = written = 0
         usd = Decimal(0)
         for route, times, each in self._attempts(call, samples):
+            if route.written:
+                continue  # nothing is read or written for it
             read, written = read + times * input_tokens, written + times * each
             if route.price:
                 usd += times * route.price.of(Usage(input_tokens, each))

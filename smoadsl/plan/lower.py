@@ -11,8 +11,10 @@ from smoadsl.calls.prices import listed
 from smoadsl.calls.route import Provider, Route
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked
+from smoadsl.language.settings import SIMULATED
 from smoadsl.plan import plan as plans
 
+_SEED = 0  # of a simulated model: mixed with agent and round, so that equal models do not answer alike
 _SAMPLING = frozenset(field.name for field in fields(Sampling))
 
 
@@ -95,6 +97,7 @@ class _Lowering:
     def route(self, model: checked.Model, settings: Mapping[str, Any]) -> Route:
         self.providers[model.provider.name] = model.provider
         sampling = _sampling(model, settings)
+        reads, written = _of_the_row(model)
         known = listed(model.provider, model.id)
         price, context = settings.get("price"), settings.get("context")
         return Route(
@@ -107,6 +110,8 @@ class _Lowering:
             hedge_s=settings.get("hedge"),
             length=settings.get("length", "accept"),
             context=context or (known.context if known else None),
+            reads=reads,
+            written=written,
         )
 
     def pipeline(self, pipeline: checked.Pipeline) -> plans.Pipeline:
@@ -267,4 +272,23 @@ def _sampling(model: checked.Model, settings: Mapping[str, Any]) -> Sampling:
     """
     given = {name: value for name, value in settings.items() if name in _SAMPLING}
     refused = untaken(model.provider.adapter, model.provider.base_url, model.id, given)
+    if model.provider.adapter == "simulated":
+        given = {"seed": _SEED} | given | {"extra": {**given.get("extra", {}), **_traits(settings)}}
     return Sampling(**{name: value for name, value in given.items() if name not in refused})
+
+
+def _traits(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a simulated model is like, as its adapter calls it."""
+    traits = {name: settings[name] for name in SIMULATED if name in settings}
+    return {"latency_s" if name == "latency" else name: value for name, value in traits.items()}
+
+
+def _of_the_row(model: checked.Model) -> tuple[tuple[str, ...], bool]:
+    """Which fields of the row the model's adapter is given, and whether the answer is one of them."""
+    match model.provider.adapter:
+        case "simulated":
+            return ("answer", "wrong"), False
+        case "input":
+            return (model.id,), True
+        case _:
+            return (), False

@@ -85,6 +85,7 @@ def _last_call(pipeline: Pipeline) -> Cost:
 
 def _reserved(call: Call, samples: int = 1) -> Cost:
     """What is reserved for a call at least: all that it may answer, to an empty prompt."""
-    prices = [route.price.of(Usage(0, samples * route.sampling.max_tokens)) for route in call.routes if route.price]
-    written = max(route.sampling.max_tokens for route in call.routes)
+    asked = [route for route in call.routes if not route.written]
+    prices = [route.price.of(Usage(0, samples * route.sampling.max_tokens)) for route in asked if route.price]
+    written = max((route.sampling.max_tokens for route in asked), default=0)
     return Cost(1, samples * written, max(prices, default=Decimal(0)))

@@ -42,16 +42,24 @@ class Place:
 class Asker:
     """Makes calls in a run. `within` gives one that spends from a pipeline's own budget as well."""
 
-    def __init__(self, caller: Caller, emit: Emit, seed: str, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        emit: Emit,
+        seed: str,
+        budget: Budget | None = None,
+        row: Mapping[str, Any] | None = None,
+    ) -> None:
         self._caller = caller
         self._emit = emit
         self._seed = seed
         self._owner = f"run {next(_RUNS)}"
         self._books = Books(asyncio.get_running_loop().time())
+        self._row = row or {}
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
-        inner = Asker(self._caller, self._emit, self._seed, budget)
+        inner = Asker(self._caller, self._emit, self._seed, budget, self._row)
         inner._books, inner._owner = self._books, self._owner
         return inner
 
@@ -100,7 +108,7 @@ class Asker:
         )
         routes = [self._seeded(route, place) for route in call.routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
-        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n)
+        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n, self._row)
         attempted = partial(self._attempted, number)
         try:
             async with asyncio.timeout_at(deadline.at if deadline else None):

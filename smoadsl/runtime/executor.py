@@ -63,7 +63,7 @@ async def execute(
         emit(event)
 
     mixed = f"{seed}\x00{conversation.prompt}"
-    asker = Asker(caller, hear, mixed, around)
+    asker = Asker(caller, hear, mixed, around, conversation.input)
     asker.tell(events.RunStarted, plan=plan, messages=conversation.messages, input=dict(conversation.input), seed=seed)
     try:
         text = await _Execution(plan, plan.pipeline, conversation, asker, mixed).text()

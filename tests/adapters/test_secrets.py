@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from smoadsl.adapters import ADAPTERS, open_adapter
+from smoadsl.adapters import ADAPTERS, IN_PROCESS, open_adapter
 from smoadsl.adapters.address import endpoint, is_loopback, origin
 from smoadsl.adapters.base import Connection, Fault, FaultKind
 from smoadsl.adapters.openai import OpenAI
@@ -142,7 +142,7 @@ def test_a21_no_header_is_forged(key: str, where: str) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "local"])
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if name not in IN_PROCESS])
 @pytest.mark.parametrize(
     "model", ["m\r\nX-Evil: 1", "m HTTP/1.1\r\n\r\nGET /x", "m\0", "../../x?key=1#", "//evil.example/x"]
 )
