@@ -14,7 +14,9 @@ PLACES: dict[Place, tuple[str, ...]] = {
     "roles": ("n", "dataset", "task"),
     "aggregate": ("prompt", "messages", "input", "role", "own", "references", "round", "layer", "agent"),
 }
-BUILT_IN = ("propose", "rank", "score", "pairwise", "moderator", "router", "roles", "repair", "aggregate")
+BUILT_IN = (
+    "propose", "rank", "score", "pairwise", "moderator", "router", "roles", "repair", "aggregate", "grade", "grade_pair"
+)  # fmt: skip
 FILTERS = (
     "default fenced first indent join last length list lower map rejectattr replace reverse round selectattr sort "
     "title tojson trim truncate unique upper wordcount"

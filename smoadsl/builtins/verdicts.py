@@ -12,18 +12,20 @@ _MOST_REASON = 300  # characters
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: to rank the best `keep`, to score all, or only whether to stop. Labels are the responses' ids."""
+    """What is asked: to rank the best `keep`, to score all from 1 to `most`, or only whether to stop. Labels are the
+    ids of the responses, or of whatever is scored."""
 
     kind: Kind
     labels: tuple[str, ...] = ()
     keep: int = 0
     moderate: bool = False
     feedback: bool = False
+    most: int = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`best` holds labels, best first; `scores` are 1 to 5; `stop` is None where it was not asked."""
+    """`best` holds labels, best first; `scores` are from 1 up; `stop` is None where it was not asked."""
 
     best: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -43,7 +45,7 @@ def schema(question: Question) -> dict[str, Any]:
     if question.kind == "rank":
         fields["best"] = {"type": "array", "items": labels, "minItems": question.keep, "maxItems": question.keep}
     if question.kind == "score":
-        fields["scores"] = _each(question, {"type": "integer", "enum": [1, 2, 3, 4, 5]})
+        fields["scores"] = _each(question, {"type": "integer", "enum": list(range(1, question.most + 1))})
     if question.feedback:
         fields["remarks"] = _each(question, {"type": "string", "maxLength": _MOST_REASON})
     if question.moderate or question.kind == "moderate":
@@ -107,8 +109,8 @@ def _scores(question: Question, value: object) -> dict[str, float]:
     scores: dict[str, float] = {}
     for label in question.labels:
         score = value.get(label)
-        if isinstance(score, bool) or not isinstance(score, int | float) or not 1 <= score <= 5:
-            raise Unreadable(f'"scores" gives {label} no number from 1 to 5')
+        if isinstance(score, bool) or not isinstance(score, int | float) or not 1 <= score <= question.most:
+            raise Unreadable(f'"scores" gives {label} no number from 1 to {question.most}')
         scores[label] = float(score)
     return scores
 
