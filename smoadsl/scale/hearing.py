@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from smoadsl.adapters.base import FaultKind
 from smoadsl.runtime import events
 from smoadsl.runtime.executor import Answer
 from smoadsl.scale.records import Bought, Result
@@ -17,11 +18,14 @@ class Hearing:
         self.totals = events.Totals()
         self._kept: list[bytes] | None = [] if keeps else None
         self._stopped: list[str] = []
+        self._refused = False
 
     def hear(self, event: events.Event) -> None:
         match event:
             case events.StopChecked(held=True):
                 self._stopped.append(f"{event.layer}, round {event.round}")
+            case events.CallFailed(kind=FaultKind.REFUSED.value):
+                self._refused = True
             case events.RunFinished() | events.RunFailed():
                 self.totals = _sum(self.totals, event.totals)
             case _:
@@ -50,6 +54,7 @@ class Hearing:
             usd=float(Decimal(str(totals.usd)) + bought.usd),
             seconds=round(totals.seconds, 6),
             stopped=tuple(self._stopped),
+            refused=bool(error) and self._refused,
         )
 
 

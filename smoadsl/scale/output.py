@@ -80,7 +80,7 @@ def _fields(row: Row) -> Mapping[str, Any]:
 def _told(result: Result) -> Written:
     """What a result says, without what only few have."""
     told = asdict(result)
-    return {name: value for name, value in told.items() if name not in ("answers", "estimated") or value}
+    return {name: value for name, value in told.items() if name not in ("answers", "estimated", "refused") or value}
 
 
 def _lines(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data) -> None:
@@ -100,7 +100,7 @@ def _columns(rows: Iterator[Written]) -> list[str]:
 
 
 def _flat(row: Written, columns: Iterable[str]) -> dict[str, Any]:
-    ours = {"answers": (), "estimated": False} | row[FIELD]
+    ours = {"answers": (), "estimated": False, "refused": False} | row[FIELD]
     return {name: row.get(name) for name in columns} | {f"{FIELD}.{name}": ours[name] for name in _OURS}
 
 

@@ -31,7 +31,8 @@ class Books:
 class Result:
     """What came of a row. `answer` is None where there is none, and `error` says why. Of a row with several turns,
     `answers` has that of each. Tokens and money are those of all calls that its answer took, whenever they were made;
-    `stopped` has a sentence for each stop rule that ended something: `layer two, round 1`."""
+    `stopped` has a place for each stop rule that ended something: `two, round 1`. `refused`: there is no answer, and a
+    model refused one."""
 
     answer: str | None = None
     value: str | None = None
@@ -45,6 +46,7 @@ class Result:
     usd: float = 0.0
     seconds: float = 0.0
     stopped: tuple[str, ...] = ()
+    refused: bool = False
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "write a first pipeline, for a provider that has a key here",
     "run": "one prompt through a pipeline",
     "batch": "a data set through a pipeline, resumable",
+    "compare": "what each of several pipelines gains and costs on the same rows",
     "check": "say everything that is wrong with files",
     "explain": "what a code means, with a wrong and a right example",
     "fmt": "give files their one layout",

@@ -71,6 +71,15 @@ def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
     return read
 
 
+def mapped(values: Sequence[str]) -> dict[str, str]:
+    """What `--map` says. Raises `click.UsageError`."""
+    pairs = [value.partition("=") for value in values]
+    for name, _, column in pairs:
+        if not (name and column):
+            raise click.UsageError("--map takes FIELD=COLUMN, as in --map prompt=query")
+    return {name: column for name, _, column in pairs}
+
+
 def file_and_pipeline(argument: str) -> tuple[str, str | None]:
     """`FILE.moa` or `FILE.moa:NAME`."""
     file, colon, name = argument.rpartition(":")

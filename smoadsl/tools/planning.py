@@ -6,6 +6,7 @@ import click
 
 from smoadsl.adapters.base import Fault
 from smoadsl.adapters.weights import weights_of
+from smoadsl.diagnostics.diagnostic import Severity
 from smoadsl.language.check import Given
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan, routes_of
@@ -13,14 +14,15 @@ from smoadsl.tools import api
 from smoadsl.tools.options import Exit, file_and_pipeline, problems_exit, show_diagnostics
 
 
-def planned_or_exit(file: str, wanted: Given, root: str | None, options: Options) -> Plan:
-    """The plan of a pipeline, once all that is to be said of its file is said. Ends the command where there is none."""
+def planned_or_exit(file: str, wanted: Given, root: str | None, options: Options, advises: bool = True) -> Plan:
+    """The plan of a pipeline, once all that is to be said of its file is said; its advice if that is wanted. Ends the
+    command where there is none."""
     path, pipeline = file_and_pipeline(file)
     try:
         outcome = api.compile(path, pipeline, wanted, options, root)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
-    show_diagnostics(outcome.diagnostics)
+    show_diagnostics([one for one in outcome.diagnostics if advises or one.severity is not Severity.ADVICE])
     if outcome.value is None:
         sys.exit(problems_exit(outcome.diagnostics))
     return outcome.value

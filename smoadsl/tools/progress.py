@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from smoadsl.scale.batch import Progress
 from smoadsl.show.safe import one_line
 
 _BETWEEN_LINES_S = 30.0
@@ -15,11 +16,12 @@ _BETWEEN_LINES_S = 30.0
 @dataclass(slots=True)
 class Bar:
     """`total` rows are to be done; `now` is a clock in seconds. What it is told is what was done by this sitting, with
-    `earlier` rows done before it."""
+    `earlier` rows done before it. `title` stands before it."""
 
     total: int
     now: Callable[[], float]
     terminal: bool
+    title: str = ""
     _shown: Any = None
     _task: Any = None
     _begun_s: float = field(init=False)
@@ -36,7 +38,8 @@ class Bar:
             self._shown.update(self._task, completed=done, words=words)
         elif self.now() - self._said_s >= _BETWEEN_LINES_S:
             self._said_s = self.now()
-            click.echo(f"{done:,} of {self.total:,} rows · {words}", err=True)
+            title = f"{self.title}: " * bool(self.title)
+            click.echo(one_line(f"{title}{done:,} of {self.total:,} rows · {words}"), err=True)
 
     def say(self, words: str) -> None:
         """A line above the bar."""
@@ -53,11 +56,17 @@ class Bar:
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Shown
 
-        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[words]}", markup=False))
-        self._shown = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._shown.add_task("", total=self.total, words="")
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}", markup=False),
+        )
+        self._shown = Shown(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._shown.add_task(one_line(self.title), total=self.total, words="")
         self._shown.start()
 
     def _words(self, done: int, earlier: int, failed: int, usd: Decimal, tokens: int) -> str:
@@ -66,6 +75,10 @@ class Bar:
         words += [f"${usd:.4f}"] * bool(usd) + [f"{failed:,} failed"] * bool(failed)
         words += [f"{_span((self.total - done) / per_s)} left"] * bool(per_s)
         return " · ".join(words)
+
+
+def shown_in(bar: Bar, progress: Progress) -> None:
+    bar.show(progress.rows, progress.earlier, progress.failed, progress.usd, progress.tokens)
 
 
 def _span(seconds: float) -> str:

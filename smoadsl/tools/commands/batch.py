@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from decimal import Decimal
@@ -16,7 +15,7 @@ from smoadsl.calls.session import Session
 from smoadsl.plan.cap import unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan
-from smoadsl.scale.batch import Batch, Progress, Settings
+from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.output import write_output, writer_for
 from smoadsl.scale.rows import Data, Unfit, reader_of
@@ -24,9 +23,10 @@ from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
 from smoadsl.show.safe import one_line
 from smoadsl.tools.allowing import allow_env
-from smoadsl.tools.options import Exit, allow_env_option, given, given_options, root_option
+from smoadsl.tools.listening import INTERRUPTED, listen
+from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
-from smoadsl.tools.progress import Bar
+from smoadsl.tools.progress import Bar, shown_in
 from smoadsl.tools.sizing import Dollars, passes, without_option
 
 
@@ -73,7 +73,7 @@ def command(
     """
     plan = planned_or_exit(file, given(params, models, base_urls), root, Options(without=passes(without)))
     _check(plan, file, max_usd)
-    read = Data(data, _columns(columns))
+    read = Data(data, mapped(columns))
     work = _work(plan, read, output)
     if not yes:
         _ask(plan, work.rows)
@@ -100,14 +100,6 @@ def _check(plan: Plan, file: str, max_usd: Decimal | None) -> None:
         sys.exit(Exit.PROBLEMS)
     if why := unpriced(plan, Limits(usd=max_usd)):
         raise click.UsageError(one_line(why))
-
-
-def _columns(values: tuple[str, ...]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for name, _, column in pairs:
-        if not (name and column):
-            raise click.UsageError("--map takes FIELD=COLUMN, as in --map prompt=query")
-    return {name: column for name, _, column in pairs}
 
 
 def _work(plan: Plan, data: Data, output: Path) -> Work:
@@ -149,7 +141,7 @@ async def _sitting(
     ended = False
     try:
         async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
-            watch = Watch(lambda progress: _show(bar, progress), _listen)
+            watch = Watch(lambda progress: shown_in(bar, progress), listen)
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
         if sitting.complete:
@@ -162,29 +154,6 @@ async def _sitting(
         bar.close()
         await ledger.close(ended)
     _tell(work, sitting, output)
-
-
-def _show(bar: Bar, progress: Progress) -> None:
-    bar.show(progress.rows, progress.earlier, progress.failed, progress.usd, progress.tokens)
-
-
-def _listen(batch: Batch) -> None:
-    """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    asked = 0
-
-    def interrupted() -> None:
-        nonlocal asked
-        asked += 1
-        if asked > 1:
-            task.cancel()
-            return
-        click.echo("stopping once the rows under way have ended; Ctrl-C again stops at once", err=True)
-        batch.drain("it was interrupted")
-
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _tell(work: Work, sitting: Sitting, output: Path) -> None:
@@ -205,7 +174,7 @@ def _tell(work: Work, sitting: Sitting, output: Path) -> None:
     if not sitting.complete:
         left = work.rows - progress.rows
         click.echo(f"error: {one_line(progress.why)}; {left:,} rows are left: the same command goes on", err=True)
-        sys.exit(Exit.INTERRUPTED if progress.why == "it was interrupted" else Exit.FAILED)
+        sys.exit(Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED)
     click.echo(f"{output} written, {work.rows:,} rows", err=True)
     if progress.failed:
         click.echo("the same command tries the rows without an answer once more", err=True)

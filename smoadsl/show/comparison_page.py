@@ -1,0 +1,122 @@
+"""Comparison page, to show a comparison as one HTML page: plots, tables, and every row with what became of it."""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from smoadsl.score.comparison import Comparison, Entry, Marked
+from smoadsl.score.outcome import Missing, Refused, Scored, Unreadable
+from smoadsl.show.comparison import gain, remarks, stopped_share
+from smoadsl.show.document import document, plain
+from smoadsl.show.safe import one_line
+
+_MOST_ROWS = 10_000
+_ROWS_OF_SECTION = 100  # drawn once they are scrolled to
+_MOST_WORDS = 240
+_CAPTIONS = {
+    "quality-and-cost": "Score against cost, with 95 % intervals. Nothing on the Pareto front is beaten for its price.",
+    "efficiency": "What a prompt takes of what the densest pipeline takes, against the share of prompts stopped early. "
+    "The dots are what was measured.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One row: what was asked, what is right, and what came of it in each entry, in the order of the entries."""
+
+    number: int
+    question: str
+    right: str
+    marked: Sequence[Marked]
+
+
+def comparison_page(found: Comparison, plots: Iterable[tuple[str, bytes]], rows: Iterable[Asked]) -> str:
+    """The page. `plots` are SVGs by name; of the rows, the first ten thousand are shown."""
+    title = plain(f"{len(found.entries)} pipelines on {found.data}")
+    parts = [f"<h1>{title}</h1>", *(f"<p>{plain(line)}</p>" for line in remarks(found))]
+    parts += [_figure(name, content) for name, content in plots]
+    parts += ["<h2>Figures</h2>", *_table(found), "<h2>Rows</h2>", *_rows(found, rows)]
+    return document(title, "\n".join(parts), images=True)
+
+
+def _figure(name: str, content: bytes) -> str:
+    caption = _CAPTIONS.get(name, f"Score and cost against {plain(name.removeprefix('sweep-'))}.")
+    source = base64.b64encode(content).decode()
+    return (
+        f'<figure><img class="plot" alt="{caption}" src="data:image/svg+xml;base64,{source}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _table(found: Comparison) -> Iterator[str]:
+    yield '<div class="wide"><table>'
+    heads = ["", "score", "95 %", "gain", "calls", "input", "output", "$", "time", "tokens", "$", "time", "stopped"]
+    heads += ["no answer", "refused", "unreadable", "ties", "degraded", "saved by the compiler"]
+    groups = f'<tr><th colspan="4"></th><th colspan="5">one prompt</th><th colspan="3">of {plain(found.densest)}</th>'
+    yield f'<thead>{groups}<th colspan="7"></th></tr><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
+    for entry in found.entries:
+        cells = "".join(f"<td>{plain(cell)}</td>" for cell in _cells(entry, found))
+        name = f"<b>{plain(entry.name)}</b>" if entry.on_front else plain(entry.name)
+        yield f"<tr><th>{name}</th>{cells}</tr>"
+    yield "</table></div>"
+    categories = sorted({name for entry in found.entries for name in entry.categories})
+    if categories:
+        named = "".join(f"<th>{plain(name)}</th>" for name in [*categories, "mean of these"])
+        yield f'<div class="wide"><table><thead><tr><th>score by category</th>{named}</tr></thead>'
+        for entry in found.entries:
+            means = [entry.categories.get(name) for name in categories] + [entry.category_mean]
+            cells = "".join(f"<td>{'–' if mean is None else f'{mean:.3f}'}</td>" for mean in means)
+            yield f"<tr><th>{plain(entry.name)}</th>{cells}</tr>"
+        yield "</table></div>"
+
+
+def _cells(entry: Entry, found: Comparison) -> Iterator[str]:
+    yield f"{entry.score.mean:.3f}" if entry.score else "–"
+    yield f"{entry.score.low:.3f}–{entry.score.high:.3f}" if entry.score else "–"
+    yield gain(entry, found)
+    yield f"{entry.calls:.2f}"
+    yield f"{entry.input_tokens:,.0f}"
+    yield f"{entry.output_tokens:,.0f}"
+    yield f"{entry.each.usd:.6f}" if entry.priced else "?"
+    yield f"{entry.each.seconds:.2f} s"
+    for share in (entry.ratio.tokens, entry.ratio.usd, entry.ratio.seconds) if entry.ratio else (1.0, 1.0, 1.0):
+        yield f"{share:.3f}"
+    yield f"{stopped_share(entry):.0%}" + "".join(f" ({where}: {count})" for where, count in entry.stopped.items())
+    for count in (entry.missing, entry.refused, entry.unreadable, entry.ties, entry.degraded):
+        yield f"{count:,}"
+    yield f"{entry.saved.calls} calls, {entry.saved.tokens:,} tokens"
+
+
+def _rows(found: Comparison, rows: Iterable[Asked]) -> Iterator[str]:
+    heads = "".join(f"<th>{plain(entry.name)}</th>" for entry in found.entries)
+    head = f"<thead><tr><th></th><th>asked</th><th>right</th>{heads}</tr></thead>"
+    shown, section = 0, 0
+    for row in rows:
+        if shown == _MOST_ROWS:
+            break
+        if section == 0:
+            yield f'<section><div class="wide"><table class="rows">{head}'
+        cells = "".join(_outcome(marked) for marked in row.marked)
+        asked = plain(one_line(row.question, _MOST_WORDS))
+        yield f"<tr><th>{row.number}</th><td>{asked}</td><td>{plain(one_line(row.right, 80))}</td>{cells}</tr>"
+        shown, section = shown + 1, (section + 1) % _ROWS_OF_SECTION
+        if section == 0:
+            yield "</table></div></section>"
+    if section:
+        yield "</table></div></section>"
+    if shown < found.rows:
+        yield f"<p>The other {found.rows - shown:,} rows are in the run's folder.</p>"
+
+
+def _outcome(marked: Marked) -> str:
+    outcome, result = marked.outcome, marked.result
+    said = plain(one_line(result.value or result.answer or "", 60))
+    match outcome:
+        case Scored():
+            best = outcome.scale.low if outcome.scale.less_is_better else outcome.scale.high
+            tone = "good" if outcome.value == best else "bad" if outcome.value == outcome.scale.worst else "warning"
+            return f'<td class="{tone}">{said} <small>{outcome.value:g}</small></td>'
+        case Missing() | Unreadable():
+            return f'<td class="warning">{said} <small>{plain(one_line(outcome.why or result.error, 80))}</small></td>'
+        case Refused():
+            return '<td class="warning"><small>refused</small></td>'

@@ -1,0 +1,217 @@
+"""Compare, to say of several pipelines on the same questions what each gains and what it costs."""
+
+import sys
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from smoadsl.calls.budget import Limits
+from smoadsl.plan.cap import unpriced
+from smoadsl.scale.batch import Settings
+from smoadsl.scale.records import Result
+from smoadsl.scale.rows import Data, Row, Unfit
+from smoadsl.scale.schema import LedgerError
+from smoadsl.scale.sitting import Changed, Watch
+from smoadsl.score.comparison import Comparison, Entrant, Marked, Measure, compared
+from smoadsl.score.named import UnknownScorer, rule_named
+from smoadsl.score.outcome import SHARE, Said
+from smoadsl.score.rules import Rule
+from smoadsl.show.comparison import comparison_table
+from smoadsl.show.comparison_page import Asked, comparison_page
+from smoadsl.show.plots import NoPlots, files_of
+from smoadsl.show.safe import one_line
+from smoadsl.tools.allowing import allow_env
+from smoadsl.tools.comparing import Comparing, Stopped
+from smoadsl.tools.entering import entrants
+from smoadsl.tools.listening import listen
+from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
+from smoadsl.tools.planning import fetch_weights
+from smoadsl.tools.progress import Bar, shown_in
+from smoadsl.tools.sizing import Dollars
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--data", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="The rows: .jsonl, .json, .csv, .tsv or .parquet.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("comparison"),
+              show_default=True, metavar="FOLDER",
+              help="Where the page, the JSON, the plots and the ledger go.")  # fmt: skip
+@click.option("--score", "scorer", metavar="NAME",
+              help="How answers are scored: exactly, unless the pipelines' answer is a number.")  # fmt: skip
+@click.option("--answer", "right", default="answer", show_default=True, metavar="FIELD",
+              help="The field of a row that has the right answer.")  # fmt: skip
+@click.option("--category", default="category", show_default=True, metavar="FIELD",
+              help="The field of a row that has its category.")  # fmt: skip
+@click.option("--sweep", "sweeps", multiple=True, metavar="PARAM", help="Each value of a `param … in [...]`.")
+@click.option("--baseline", metavar="NAME", help="What the gain is over: the first pipeline unless it is named.")
+@click.option("--dense", metavar="NAME", help="What ratios are of: the pipeline that takes the most tokens.")
+@click.option("--map", "columns", multiple=True, metavar="FIELD=COLUMN",
+              help="Read a field (as `prompt`) from a column of another name.")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(1, 10_000), default=8, show_default=True,
+              help="How many rows are under way at once.")  # fmt: skip
+@click.option("--max-usd", type=Dollars(), metavar="USD", help="Spend no more than this in all, over all sittings.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
+@click.option("--accept-changed", is_flag=True, help="Go on though a pipeline or the data changed.")
+@click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@allow_env_option
+@root_option
+@given_options
+def command(
+    files: tuple[str, ...],
+    data: Path,
+    output: Path,
+    scorer: str | None,
+    right: str,
+    category: str,
+    sweeps: tuple[str, ...],
+    baseline: str | None,
+    dense: str | None,
+    columns: tuple[str, ...],
+    concurrency: int,
+    max_usd: Decimal | None,
+    as_json: bool,
+    accept_changed: bool,
+    seed: int,
+    allowed: tuple[str, ...],
+    root: str | None,
+    params: tuple[str, ...],
+    models: tuple[str, ...],
+    base_urls: tuple[str, ...],
+) -> None:
+    """Put the same rows through the pipelines in FILES (FILE:NAME where one has several), and say what each gains and
+    costs: a table here, and a page, JSON and plots in FOLDER. Calls that two of them share are made once, and the same
+    command goes on where it was stopped."""
+    taking_part = entrants(files, given(params, models, base_urls), root, sweeps)
+    for option, name in (("--baseline", baseline), ("--dense", dense)):
+        _check_name(option, name, taking_part)
+    read = Data(data, mapped(columns))
+    measure, rule = _scoring(scorer, right, taking_part)
+    for entrant in taking_part:
+        if why := unpriced(entrant.plan, Limits(usd=max_usd)):
+            raise click.UsageError(one_line(why))
+    providers = {name: one for entrant in taking_part for name, one in entrant.plan.providers.items()}
+    allow = allow_env(providers, allowed)
+    for entrant in taking_part:
+        fetch_weights(entrant.plan)
+    settings = Settings(concurrency, seed, max_usd, keeps_events=True, paces=True)
+    bars = _Bars()
+    comparing = Comparing(taking_part, read, output / "run", settings, allow, accept_changed, bars.watch)
+    try:
+        results = comparing.run()
+        found, asked = _found(read, taking_part, results, rule, measure, right, category, baseline, dense)
+        _write(output, found, asked)
+    except (Changed, Stopped, Unfit, LedgerError) as error:
+        bars.close()
+        click.echo(f"error: {one_line(str(error))}", err=True)
+        sys.exit(Exit.FAILED)
+    except OSError as error:
+        bars.close()
+        raise click.UsageError(f"{error.filename or output}: {error.strerror or error}") from None
+    finally:
+        bars.close()
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        Console(width=text_width(), highlight=False).print(comparison_table(found))
+    click.echo(f"{output / 'comparison.html'} written", err=True)
+
+
+def _check_name(option: str, name: str | None, taking_part: Sequence[Entrant]) -> None:
+    names = [entrant.name for entrant in taking_part]
+    if name is not None and name not in names:
+        raise click.UsageError(f"{option} {name}: there are {', '.join(names)}")
+
+
+def _scoring(name: str | None, right: str, taking_part: Sequence[Entrant]) -> tuple[Measure, Rule]:
+    """The scorer that was asked for: `NAME`, or `NAME=OPTION` where it takes one."""
+    numbers = all(entrant.plan.pipeline.answer.kind == "number" for entrant in taking_part)
+    wanted, _, option = (name or ("numeric" if numbers else "exact")).partition("=")
+    options: dict[str, object] = {} if wanted == "matches" else {"field": right}
+    match wanted:
+        case "matches":
+            options["pattern"] = option
+        case "json_field":
+            options["name"] = option
+        case "choice":
+            options["labels"] = option.split(",")
+        case "numeric" if option:
+            options["tolerance"] = float(option)
+        case "exact" | "contains" | "numeric":
+            pass
+        case _:
+            options = {}
+    try:
+        return Measure(wanted, SHARE), rule_named(wanted, **options)
+    except UnknownScorer as error:
+        raise click.UsageError(f"--score {name}: {error}") from None
+
+
+def _found(
+    data: Data,
+    taking_part: Sequence[Entrant],
+    results: Sequence[Sequence[Result]],
+    rule: Rule,
+    measure: Measure,
+    right: str,
+    category: str,
+    baseline: str | None,
+    dense: str | None,
+) -> tuple[Comparison, list[Asked]]:
+    asked = []
+    for row, *came in zip(data.rows(), *results, strict=True):
+        asked.append(_asked(data, row, came, rule, right, category))
+    if not asked:
+        raise Unfit(f"{data.path} has no rows")
+    columns = zip(*(row.marked for row in asked), strict=True)
+    entered = [(entrant, marked) for entrant, marked in zip(taking_part, columns, strict=True)]
+    return compared(data.path.name, measure, entered, baseline or taking_part[0].name, dense), asked
+
+
+def _asked(data: Data, row: Row, came: Sequence[Result], rule: Rule, right: str, category: str) -> Asked:
+    try:
+        fields = row.fields()
+        question = data.turns(row)[0].prompt
+    except ValueError as error:
+        fields, question = {}, str(error)
+    named = str(fields.get(category, ""))
+    marked = [Marked(result, rule(_said(result), fields), named) for result in came]
+    return Asked(row.number, question, str(fields.get(right, "")), marked)
+
+
+def _said(result: Result) -> Said:
+    return Said(result.answer, result.value, bool(result.degraded), result.refused)
+
+
+def _write(output: Path, found: Comparison, asked: Sequence[Asked]) -> None:
+    """The page, the JSON, and each plot as a file of its own."""
+    (output / "comparison.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    plots: dict[str, bytes] = {}
+    try:
+        for name, content in files_of(found):
+            (output / name).write_bytes(content)
+            plots[name] = content
+    except NoPlots as error:
+        click.echo(f"warning: {error}", err=True)
+    pictures = [(Path(name).stem, content) for name, content in plots.items() if name.endswith(".svg")]
+    (output / "comparison.html").write_text(comparison_page(found, pictures, asked), encoding="utf-8")
+
+
+class _Bars:
+    """A bar for each entrant in turn."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+
+    def watch(self, entrant: Entrant, rows: int) -> Watch:
+        self.close()
+        bar = self._bar = Bar(rows, time.monotonic, terminal=sys.stderr.isatty(), title=entrant.name)
+        return Watch(lambda progress: shown_in(bar, progress), listen)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()

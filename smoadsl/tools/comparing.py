@@ -1,0 +1,87 @@
+"""Comparing, to put several pipelines to the same rows through one ledger, and to have each answer marked."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from smoadsl.calls.keys import bound_of
+from smoadsl.calls.route import Rate
+from smoadsl.calls.session import Session
+from smoadsl.plan.plan import Plan
+from smoadsl.scale.batch import Settings
+from smoadsl.scale.ledger import Ledger, open_ledger
+from smoadsl.scale.records import Result
+from smoadsl.scale.rows import Data
+from smoadsl.scale.sitting import Sitting, Watch, Work, sit
+from smoadsl.score.comparison import Entrant
+from smoadsl.tools.virtual_clock import run_virtually
+
+T = TypeVar("T")
+_TIMELESS = frozenset({"simulated", "given"})  # adapters whose time is only told
+_UNHURRIED = Rate(1_000_000, 1.0)
+
+
+class Stopped(Exception):
+    """A comparison that is not complete; the message says why, and how it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """What is to be compared, and where its ledger is. `settings` hold for each entrant; a limit of money for all."""
+
+    entrants: Sequence[Entrant]
+    data: Data
+    folder: Path
+    settings: Settings
+    allowed: Sequence[str] = ()
+    accept_changed: bool = False
+    told: Callable[[Entrant, int], Watch] = lambda entrant, rows: Watch()
+
+    def run(self) -> list[list[Result]]:
+        """What came of each row, for each entrant. Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`."""
+        virtual = all(is_timeless(entrant.plan) for entrant in self.entrants)
+        run: Callable[[Coroutine[Any, Any, T]], T] = run_virtually if virtual else asyncio.run
+        return run(self._run(virtual))
+
+    async def _run(self, virtual: bool) -> list[list[Result]]:
+        digest, rows = self.data.measured()
+        ledger = open_ledger(self.folder, here=virtual)
+        ended = False
+        try:
+            found = [await self._of(entrant, ledger, digest, rows, virtual) for entrant in self.entrants]
+            ended = True
+            return found
+        finally:
+            await ledger.close(ended)
+
+    async def _of(self, entrant: Entrant, ledger: Ledger, digest: str, rows: int, virtual: bool) -> list[Result]:
+        plan = _unhurried(entrant.plan) if virtual else entrant.plan
+        settings = (
+            replace(self.settings, concurrency=1) if virtual else self.settings
+        )  # each row alone, on its own time
+        allowed = frozenset(map(bound_of, self.allowed))
+        work = Work(plan, self.data, digest, rows, entrant.name)
+        async with Session(plan.providers, os.environ, allowed=allowed) as session:
+            sitting = await sit(work, ledger, session, settings, self.told(entrant, rows), self.accept_changed)
+        if not sitting.complete:
+            raise Stopped(_why(entrant, sitting, rows))
+        return [result for _, result in ledger.results(ledger.job(entrant.name))]
+
+
+def is_timeless(plan: Plan) -> bool:
+    """Whether no provider of the plan takes any time of this world."""
+    return all(provider.adapter in _TIMELESS for provider in plan.providers.values())
+
+
+def _unhurried(plan: Plan) -> Plan:
+    """The plan with providers that take as much at once as anybody asks."""
+    providers = {name: replace(one, rate=_UNHURRIED, concurrency=10_000) for name, one in plan.providers.items()}
+    return plan.model_copy(update={"providers": providers})
+
+
+def _why(entrant: Entrant, sitting: Sitting, rows: int) -> str:
+    left = rows - sitting.progress.rows
+    return f"{entrant.name}: {sitting.progress.why}; {left:,} rows are left: the same command goes on"

@@ -1,0 +1,29 @@
+"""Listening, to stop a batch as its user asks: once all rows under way have ended, or at once."""
+
+import asyncio
+import signal
+
+import click
+
+from smoadsl.scale.batch import Batch
+
+INTERRUPTED = "it was interrupted"
+
+
+def listen(batch: Batch) -> None:
+    """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    asked = 0
+
+    def interrupted() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            task.cancel()
+            return
+        click.echo("stopping once the rows under way have ended; Ctrl-C again stops at once", err=True)
+        batch.drain(INTERRUPTED)
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
