@@ -25,6 +25,7 @@ class Measured:
     right: float
     tokens: float
     calls: float
+    seconds: float
     stopped: float
     degraded: int
 
@@ -41,6 +42,7 @@ def planned(name: str, *params: str) -> Plan:
 def measured(name: str, *params: str) -> Measured:
     plan = planned(name, *params)
     right = tokens = calls = stopped = degraded = 0
+    seconds = 0.0
     for row in ROWS:
         told: list[Event] = []
         answer = run_virtually(api.run(plan, conversation_from_row(row), on_event=told.append, environ={}))
@@ -48,10 +50,11 @@ def measured(name: str, *params: str) -> Measured:
         assert counted == answer.totals.input_tokens + answer.totals.output_tokens
         right += answer.value == row["answer"].lower()
         tokens, calls = tokens + counted, calls + answer.totals.calls
+        seconds += answer.totals.seconds
         stopped += sum(isinstance(event, RoundStarted) for event in told) == 1
         degraded += bool(answer.degraded)
     count = len(ROWS)
-    return Measured(right / count, tokens / count, calls / count, stopped / count, degraded)
+    return Measured(right / count, tokens / count, calls / count, seconds / count, stopped / count, degraded)
 
 
 def test_every_mixture_takes_more_than_one_model_and_finds_more() -> None:
