@@ -27,7 +27,8 @@ class _Strict(BaseModel):
 
 
 class TapedFault(_Strict):
-    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came."""
+    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came, `text_after_s`:
+    after how long the first text did, where there was some."""
 
     kind: str
     message: str
@@ -37,6 +38,7 @@ class TapedFault(_Strict):
     reason: Reason | None
     should_retry: bool | None
     took_s: float = 0.0
+    text_after_s: float | None = None
 
 
 class TapedChoice(_Strict):
@@ -48,7 +50,8 @@ class TapedChoice(_Strict):
 
 
 class TapedReply(_Strict):
-    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come."""
+    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come,
+    `text_after_s`: the first of its text, where it was streamed."""
 
     choices: list[TapedChoice]
     faults: list[TapedFault]
@@ -56,12 +59,14 @@ class TapedReply(_Strict):
     model: str
     lost_events: int
     took_s: float = 0.0
+    text_after_s: float | None = None
 
 
 class TapedSilence(_Strict):
-    """No answer: whoever asked did not wait for one any longer."""
+    """No answer: whoever asked did not wait for one any longer. `text_after_s`: when text came all the same."""
 
     silence: Literal[True] = True
+    text_after_s: float | None = None
 
 
 Taped = TapedReply | TapedFault | TapedSilence
@@ -132,7 +137,7 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
 def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     """The answer that was written down."""
     if isinstance(answer, TapedFault):
-        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s"}))
+        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s", "text_after_s"}))
     first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
     return Reply(
         text=first.text,
