@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
-from smoadsl.adapters.words import redacted
+from smoadsl.adapters.words import redacted, without
 
 _SIZE_LIMIT = 64 << 20
 _VERSION: Literal[1] = 1
@@ -109,7 +109,9 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
         return _taped_fault(connection, answer)
     choices = [
         TapedChoice(
-            text=redacted(one.text, connection), finish=one.finish, reasoning=redacted(one.reasoning, connection)
+            text=without(one.text, connection.secrets),
+            finish=one.finish,
+            reasoning=without(one.reasoning, connection.secrets),
         )
         for one in answer.answers
     ]

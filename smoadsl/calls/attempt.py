@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
 from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.first_text import FirstText
+from smoadsl.calls.keyless import keyless, keyless_fault
 from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
 from smoadsl.calls.price import Price
@@ -216,10 +217,12 @@ class Attempts:
         try:
             adapter = self._session.adapter(provider.name)
             on_sent()
-            async with asyncio.timeout(timeout_s), first.limit():
-                reply = await adapter.complete(request, first.hear)
+            secrets = self._session.secrets(provider.name)
+            async with asyncio.timeout(timeout_s), first.limit(secrets):
+                reply = keyless(await adapter.complete(request, first.hear), secrets)
+            first.end()
         except Fault as failed:
-            fault = failed
+            fault = keyless_fault(failed, self._session.secrets(provider.name))
         except TimeoutError:
             what, within_s = ("text", first.within_s) if first.is_late else ("whole answer", timeout_s)
             fault = Fault(FaultKind.TIMEOUT, f"{provider.name} gave no {what} within {within_s:g} s", billed=True)

@@ -1,8 +1,10 @@
 """First text, to know when the first of an answer's text came, and to end an attempt that shows none for too long."""
 
 import asyncio
+from collections.abc import Iterable
 
 from smoadsl.adapters.base import OnText
+from smoadsl.adapters.words import Keyless
 
 
 class FirstText:
@@ -15,11 +17,13 @@ class FirstText:
         self.within_s = within_s
         self.after_s: float | None = None
         self._on_text = on_text
+        self._reader: Keyless | None = None
         self._begun = 0.0
         self._limit = asyncio.timeout(None)
 
-    def limit(self) -> asyncio.Timeout:
-        """What ends the attempt; the time runs from now on."""
+    def limit(self, secrets: Iterable[str]) -> asyncio.Timeout:
+        """What ends the attempt; the time runs from now on. The secrets go to no reader."""
+        self._reader = Keyless(secrets, self._on_text) if self._on_text else None
         self._begun = asyncio.get_running_loop().time()
         self._limit = asyncio.timeout(self.within_s)
         return self._limit
@@ -40,5 +44,10 @@ class FirstText:
         if text and self.after_s is None:
             self.after_s = asyncio.get_running_loop().time() - self._begun
             self._limit.reschedule(None)
-        if self._on_text is not None:
-            self._on_text(text)
+        if self._reader is not None:
+            self._reader.feed(text)
+
+    def end(self) -> None:
+        """The answer is whole."""
+        if self._reader is not None and not self.is_late:
+            self._reader.end()
