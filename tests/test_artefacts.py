@@ -29,6 +29,7 @@ pipeline p {{
   aggregate one
 }}
 """
+SAID = f"Fine. It was {CANARY}, or {CANARY.encode().hex()}, with the C that begins it."
 COMMANDS = (
     ("check", "p.moa"),
     ("plan", "p.moa", "--json"),
@@ -44,19 +45,21 @@ LOUD = (
 
 
 def talkative(attempt: Attempt) -> Iterable[Act]:
-    """One model answers and sets a cookie; the other fails in ways that repeat what it was sent."""
+    """One model answers with what it was sent, and sets a cookie; the other fails in ways that repeat it."""
     sent = f"{attempt.headers} {b64encode(attempt.headers['authorization'].encode()).decode()}"
     cookie = {"Set-Cookie": f"session={CANARY}; Path=/", "x-request-headers": CANARY}
     if attempt.json["model"] == "two":
         yield answer({"error": {"message": f"who is that? {sent}"}}, 500, cookie)
     elif attempt.json.get("stream"):
         yield head(headers={"Content-Type": "text/event-stream", "Connection": "close", **cookie})
-        choice = {"index": 0, "delta": {"content": "Fine."}, "finish_reason": "stop"}
-        yield events({"model": "one", "choices": [choice]})
+        for place in range(0, len(SAID), 5):
+            yield events({"model": CANARY, "choices": [{"index": 0, "delta": {"content": SAID[place : place + 5]}}]})
+        yield events({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         yield Ending.CLOSE
     else:
-        choice = {"index": 0, "message": {"role": "assistant", "content": "Fine."}, "finish_reason": "stop"}
-        yield answer({"model": "one", "choices": [choice]}, headers=cookie)
+        said = {"role": "assistant", "content": f"{SAID} {sent}", "reasoning_content": SAID}
+        choice = {"index": 0, "message": said, "finish_reason": "stop"}
+        yield answer({"model": CANARY, "choices": [choice]}, headers=cookie)
 
 
 @pytest.mark.parametrize("start", [("-m", "smoadsl"), ("-X", "dev", "-c", LOUD)], ids=["usual", "every log"])

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from smoadsl.tools.cli import main
 from tests.adapters.attempts import LAST, completion, piece
-from tests.adapters.wall import Act, Attempt, Ending, answer, events, head
+from tests.adapters.wall import Act, Attempt, Ending, Wait, answer, events, head
 from tests.adapters.walled import walled
 
 CANARY = "CANARY-5f2c-recordings"
@@ -231,6 +231,46 @@ def test_hedges_longer_answers_and_the_cache_come_again(tmp_path: Path, monkeypa
         again = smoadsl("replay", tmp_path / trace)
         assert (again.exit_code, again.stdout) == (0, "At last.\n"), again.stderr
     assert outcomes == {"ok", "hedge_lost", "length", "cached"}
+
+
+FIRST_TEXT = """
+provider acme = openai { base_url = "%s/v1", ttft = 400ms }
+model steady = "acme/steady"
+model silent = "acme/silent" { fallback = steady }
+model refuses = "acme/refuses" { fallback = steady, fallback_on_refusal = true }
+pipeline p {
+  layer drafts { propose steady, silent, refuses }
+  aggregate steady
+}
+"""
+
+
+def begins_in_time(attempt: Attempt) -> Iterable[Act]:
+    """A server whose model `steady` says a word at once and the rest much later, and whose `silent` says nothing."""
+    if attempt.json["model"] == "silent":
+        return [Ending.HOLD]
+    if attempt.json["model"] == "refuses":
+        body = events(piece(refusal="No."), LAST, "[DONE]")
+        return [head(200, {"Content-Type": "text/event-stream", "Content-Length": f"{len(body)}"}) + body]
+    first, rest = events(piece("Slowly, ")), events(piece("and surely."), LAST, "[DONE]")
+    start = head(200, {"Content-Type": "text/event-stream", "Content-Length": f"{len(first + rest)}"})
+    return [start + first, Wait(0.6), rest]
+
+
+def test_what_began_in_time_does_so_again(tmp_path: Path) -> None:
+    file, tapes, trace = tmp_path / "p.moa", tmp_path / "tapes", tmp_path / "trace"
+    with walled(begins_in_time) as wall:
+        file.write_text(FIRST_TEXT % wall.url, encoding="utf-8")
+        done = smoadsl("run", file, "Why?", "--record", tapes, "--trace", trace)
+        assert (done.exit_code, done.stdout) == (0, "Slowly, and surely.\n"), done.output
+    for again in (smoadsl("replay", trace), smoadsl("run", file, "Why?", "--replay", tapes)):
+        assert (again.exit_code, again.stdout) == (0, done.stdout), again.stderr
+    told = [orjson.loads(line) for line in trace.read_bytes().splitlines()]
+    attempts = [event for event in told if event["type"] == "call_attempted"]
+    assert sorted(event["outcome"] for event in attempts) == ["ok"] * 4 + ["refused", "timeout"]
+    for event in attempts:
+        assert (event["text_after_s"] is not None) is (event["outcome"] == "ok")
+        assert event["outcome"] != "ok" or event["text_after_s"] < 0.4 < event["elapsed_s"]
 
 
 # ---- caps

@@ -195,11 +195,15 @@ class Fault(Exception):
         self.exchange = Exchange()
 
 
+_SECRET_FROM = 12  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret.
 
-    `local`: it may stand in a private network; else only on the open internet, or on this machine.
+    `local`: it may stand in a private network; else only on the open internet, or on this machine. `public` names the
+    headers whose values are no secret, as they stand in a file.
     """
 
     provider: str
@@ -212,6 +216,14 @@ class Connection:
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
     dialect: Dialect = PLAIN
+    public: frozenset[str] = frozenset()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not come back in an answer. What is short is a word like any other (`EMPTY`, `ollama`), which many
+        a local server is given for a key."""
+        kept = (value for name, value in self.headers.items() if name not in self.public)
+        return tuple(secret for secret in (self.api_key, *kept) if secret and len(secret) >= _SECRET_FROM)
 
 
 OnText = Callable[[str], None]

@@ -7,6 +7,7 @@ silent, until nobody waits for it either.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,20 +52,29 @@ class Recording:
         answers = self._answers.setdefault(name, [])
         place = len(answers)
         answers.append(None)  # held for this attempt, as others that began later may end before it
-        begun = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        texts: list[float] = []  # when the first text came
+
+        def hear(text: str) -> None:
+            if text and not texts:
+                texts.append(math.floor(1000 * (clock() - begun)) / 1000)  # never later than it was
+            if on_text is not None:
+                on_text(text)
+
         answer: Reply | Fault
         try:
-            answer = await self._inner.complete(request, on_text)
+            answer = await self._inner.complete(request, hear if on_text is not None else None)
         except Fault as fault:
             answer = fault
         except asyncio.CancelledError:
-            answers[place] = TapedSilence()
+            answers[place] = TapedSilence(text_after_s=next(iter(texts), None))
             with suppress(OSError):
                 self._write(name, asked)
             raise
         if not (isinstance(answer, Fault) and answer.kind is FaultKind.LOCAL):
-            took_s = round(asyncio.get_running_loop().time() - begun, 3)
-            answers[place] = taped(self._connection, answer).model_copy(update={"took_s": took_s})
+            times = {"took_s": round(clock() - begun, 3), "text_after_s": next(iter(texts), None)}
+            answers[place] = taped(self._connection, answer).model_copy(update=times)
             try:
                 self._write(name, asked)
             except OSError as error:
@@ -105,16 +115,22 @@ class Replaying:
         except Fault as missing:
             self._on_missing(missing.message)
             raise
+        answer = None if isinstance(taped_answer, TapedSilence) else untaped(taped_answer)
+        pieces = words(answer.text) if isinstance(answer, Reply) else ["…"]  # nobody knows any more what else was shown
+        text_after_s = taped_answer.text_after_s
+        if self._paced and on_text is not None and text_after_s is not None:
+            await asyncio.sleep(text_after_s)
+            on_text(pieces.pop(0))
         if isinstance(taped_answer, TapedSilence):
             never: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             return await never  # until nobody waits for it any longer
         if self._paced:
-            await asyncio.sleep(taped_answer.took_s)
-        answer = untaped(taped_answer)
-        if isinstance(answer, Fault):
+            await asyncio.sleep(max(0.0, taped_answer.took_s - (text_after_s or 0.0)))
+        if not isinstance(answer, Reply):
+            assert answer is not None
             raise answer
         if on_text is not None:
-            for piece in words(answer.text):
+            for piece in pieces:
                 on_text(piece)
         return answer
 

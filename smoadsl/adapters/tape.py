@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
-from smoadsl.adapters.words import redacted
+from smoadsl.adapters.words import redacted, without
 
 _SIZE_LIMIT = 64 << 20
 _VERSION: Literal[1] = 1
@@ -27,7 +27,8 @@ class _Strict(BaseModel):
 
 
 class TapedFault(_Strict):
-    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came."""
+    """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came, `text_after_s`:
+    after how long the first text did, where there was some."""
 
     kind: str
     message: str
@@ -37,6 +38,7 @@ class TapedFault(_Strict):
     reason: Reason | None
     should_retry: bool | None
     took_s: float = 0.0
+    text_after_s: float | None = None
 
 
 class TapedChoice(_Strict):
@@ -48,7 +50,8 @@ class TapedChoice(_Strict):
 
 
 class TapedReply(_Strict):
-    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come."""
+    """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come,
+    `text_after_s`: the first of its text, where it was streamed."""
 
     choices: list[TapedChoice]
     faults: list[TapedFault]
@@ -56,12 +59,14 @@ class TapedReply(_Strict):
     model: str
     lost_events: int
     took_s: float = 0.0
+    text_after_s: float | None = None
 
 
 class TapedSilence(_Strict):
-    """No answer: whoever asked did not wait for one any longer."""
+    """No answer: whoever asked did not wait for one any longer. `text_after_s`: when text came all the same."""
 
     silence: Literal[True] = True
+    text_after_s: float | None = None
 
 
 Taped = TapedReply | TapedFault | TapedSilence
@@ -105,7 +110,9 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
         return _taped_fault(connection, answer)
     choices = [
         TapedChoice(
-            text=redacted(one.text, connection), finish=one.finish, reasoning=redacted(one.reasoning, connection)
+            text=without(one.text, connection.secrets),
+            finish=one.finish,
+            reasoning=without(one.reasoning, connection.secrets),
         )
         for one in answer.answers
     ]
@@ -133,7 +140,7 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
 def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     """The answer that was written down."""
     if isinstance(answer, TapedFault):
-        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s"}))
+        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s", "text_after_s"}))
     first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
     return Reply(
         text=first.text,

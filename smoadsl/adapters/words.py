@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from urllib.parse import quote
 
-from smoadsl.adapters.base import Connection
+from smoadsl.adapters.base import Connection, OnText
 
 _SHOWN = 300
 _BETWEEN = frozenset("\"'`\\")  # what a secret is cut up with when it is quoted in pieces; so do spaces and line ends
@@ -16,10 +16,19 @@ _LONG, _PART = 16, 12  # characters from which on a part of a secret is one too,
 def redacted(text: str, connection: Connection) -> str:
     """`text` without the key or any header value of this connection, also where they come encoded, cut up by spaces,
     line ends and quotes, or in part: of a long one, a third is enough to be left out."""
-    places = [place for place, char in enumerate(text) if not _cuts(char)]
-    squeezed = "".join(text[place] for place in places)
-    secrets = [secret for secret in (connection.api_key, *connection.headers.values()) if secret]
+    return without(text, [secret for secret in (connection.api_key, *connection.headers.values()) if secret])
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """`text` with none of the secrets in it, in whatever form."""
+    secrets = tuple(secrets)
+    if not secrets:
+        return text
+    squeezed = text.translate(_SQUEEZE)
     spans = sorted(span for secret in secrets for form in _forms(secret) for span in _spans(squeezed, form))
+    if not spans:
+        return text
+    places = [place for place, char in enumerate(text) if not _cuts(char)]
     shown, done = "", 0
     for first, last in spans:
         start, end = places[first], places[last] + 1
@@ -27,6 +36,38 @@ def redacted(text: str, connection: Connection) -> str:
             shown += f"{text[done:start]}[redacted]"
         done = max(done, end)
     return shown + text[done:]
+
+
+class Keyless:
+    """Hands on pieces of a text without the secrets. What may be the beginning of one waits for what follows."""
+
+    def __init__(self, secrets: Iterable[str], on_text: OnText) -> None:
+        self._secrets = tuple(secrets)
+        self._forms = {form for secret in self._secrets for form in _forms(secret)}
+        self._on_text = on_text
+        self._held = ""
+
+    def feed(self, text: str) -> None:
+        """A piece has come."""
+        self._held += text
+        ends = (self._held.rfind(form) + len(form) for form in self._forms if form in self._held)
+        rest = self._held[max(ends, default=0) :]  # what one whole secret ends with may begin none
+        self._give(len(self._held) - max((_begun(rest, form) for form in self._forms), default=0))
+
+    def end(self) -> None:
+        """No piece follows."""
+        self._give(len(self._held))
+
+    def _give(self, size: int) -> None:
+        given, self._held = self._held[:size], self._held[size:]
+        if given:
+            self._on_text(without(given, self._secrets))
+
+
+def _begun(text: str, form: str) -> int:
+    """How many characters at the end of a text a form may begin with."""
+    sizes = range(min(len(text), len(form) - 1), 0, -1)
+    return next((size for size in sizes if form.startswith(text[-size:])), 0)
 
 
 def one_line(text: str) -> str:
@@ -37,6 +78,17 @@ def one_line(text: str) -> str:
 
 def _cuts(char: str) -> bool:
     return char.isspace() or not char.isprintable() or char in _BETWEEN
+
+
+class _Squeeze(dict[int, int | None]):
+    """For `str.translate`, which asks once for each character there is: what cuts is left out."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if _cuts(chr(code)) else code
+        return self[code]
+
+
+_SQUEEZE = _Squeeze()
 
 
 def _forms(secret: str) -> set[str]:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
 from smoadsl.calls.budget import Exhausted
+from smoadsl.calls.first_text import FirstText
+from smoadsl.calls.keyless import keyless, keyless_fault
 from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
 from smoadsl.calls.price import Price
@@ -61,7 +63,8 @@ class Attempt:
 
     `why` gives the reason for what follows: `wait_s` until the same route is tried again, None where it is not, or
     `next_route`. `queued_s` was waited before it was sent. `billed`: it failed, and the provider may charge for it.
-    `answer` is what came, None where nobody waited for it; `shown`: a reader had seen a part of it when it failed.
+    `answer` is what came, None where nobody waited for it; `shown`: a reader had seen a part of it when it failed;
+    `text_after_s`: how long the first of its text took, where it was streamed.
     """
 
     number: int
@@ -78,6 +81,7 @@ class Attempt:
     received_bytes: int = 0
     answer: Reply | Fault | None = None
     shown: bool = False
+    text_after_s: float | None = None
 
 
 OnAttempt = Callable[[Attempt], None]
@@ -93,6 +97,7 @@ class Ended:
     fault: Fault | None
     elapsed_s: float
     queued_s: float
+    text_after_s: float | None = None
     sent: bool = True
 
     def told(self, why: str = "", wait_s: float | None = None, next_route: str = "") -> Attempt:
@@ -110,6 +115,7 @@ class Ended:
                 queued_s=self.queued_s,
                 received_bytes=bytes_,
                 answer=self.reply,
+                text_after_s=self.text_after_s,
             )
         return Attempt(
             self.number,
@@ -125,6 +131,7 @@ class Ended:
             self.queued_s,
             fault.exchange.received_bytes,
             fault,
+            text_after_s=self.text_after_s,
         )
 
 
@@ -144,6 +151,8 @@ CACHED = "cached"
 
 HEDGE_LOST = "hedge_lost"
 """The message with which the slower of two copies is cancelled."""
+
+_CANCELLED = ("cancelled", "not waited for any longer")
 
 
 class Attempts:
@@ -172,17 +181,21 @@ class Attempts:
             return Ended(turn.number, route, None, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
         begun = now()
         queued_s = begun - queued_at
+        first = FirstText(route.ttft_s or self._session.providers[route.provider].ttft_s, on_text)
         try:
             if not turn.again:
                 lane.tries = lane.tries.earned()
             bill = self._account.bill(request.n * route.sampling.max_tokens, turn.extra)
-            reply = await self._send(route, request, bill, on_sent, on_text)
+            reply = await self._send(route, request, bill, on_sent, first)
         except Fault as fault:
             lane.failed(leave, fault, now())
-            return Ended(turn.number, route, None, fault, now() - begun, queued_s)
+            return Ended(turn.number, route, None, fault, now() - begun, queued_s, first.after_s)
         except asyncio.CancelledError as cancelled:
             lane.let_go(leave, now())
-            self._tell_cancelled(route, turn, now() - begun, queued_s, lost=HEDGE_LOST in cancelled.args)
+            is_lost = HEDGE_LOST in cancelled.args
+            outcome, why = (HEDGE_LOST, "the other copy was faster") if is_lost else _CANCELLED
+            left = Ended(turn.number, route, None, None, now() - begun, queued_s, first.after_s)
+            self._on_attempt(replace(left.told(), outcome=outcome, message=why, billed=True))
             raise
         except Exhausted as exhausted:
             lane.let_go(leave, now())
@@ -195,25 +208,27 @@ class Attempts:
             raise
         else:
             lane.answered(leave, reply, now())
-            return Ended(turn.number, route, reply, None, now() - begun, queued_s)
+            return Ended(turn.number, route, reply, None, now() - begun, queued_s, first.after_s)
         finally:
             gate.leave(leave)
 
     async def _send(
-        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None], on_text: OnText | None
+        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None], first: FirstText
     ) -> Reply:
         provider = self._session.providers[route.provider]
         timeout_s = route.timeout_s or provider.timeout_s
         try:
             adapter = self._session.adapter(provider.name)
             on_sent()
-            async with asyncio.timeout(timeout_s):
-                reply = await adapter.complete(request, on_text)
+            secrets = self._session.secrets(provider.name)
+            async with asyncio.timeout(timeout_s), first.limit(secrets):
+                reply = keyless(await adapter.complete(request, first.hear), secrets)
+            first.end()
         except Fault as failed:
-            fault = failed
+            fault = keyless_fault(failed, self._session.secrets(provider.name))
         except TimeoutError:
-            message = f"{provider.name} gave no whole answer within {timeout_s:g} s"
-            fault = Fault(FaultKind.TIMEOUT, message, billed=True)
+            what, within_s = ("text", first.within_s) if first.is_late else ("whole answer", timeout_s)
+            fault = Fault(FaultKind.TIMEOUT, f"{provider.name} gave no {what} within {within_s:g} s", billed=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             bill.failed(billed=True)
             raise
@@ -226,12 +241,6 @@ class Attempts:
             return reply
         bill.failed(fault.billed)
         raise fault
-
-    def _tell_cancelled(self, route: Route, turn: Turn, elapsed_s: float, queued_s: float, lost: bool) -> None:
-        outcome, message = (
-            (HEDGE_LOST, "the other copy was faster") if lost else ("cancelled", "not waited for any longer")
-        )
-        self._on_attempt(Attempt(turn.number, route.name, outcome, message, elapsed_s, billed=True, queued_s=queued_s))
 
 
 def _not_sent_again(fault: Fault) -> Fault:

@@ -123,6 +123,7 @@ class _Call:
                 shown=self.shown,
                 tries_left=lane.tries.enough(fault),
                 time_left_s=left_s,
+                refusals_pass=route.fallback_on_refusal,
             )
             following = decide(standing, self.random)
         else:

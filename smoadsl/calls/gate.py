@@ -15,6 +15,7 @@ from smoadsl.calls.limits import Limits, Weight
 from smoadsl.calls.route import Provider
 
 _KEPT_FREE = 4  # one slot in so many is kept from a route for the others
+_IN_A_PASS = 32  # requests that begin in one pass of the loop: each opens a connection, and all else waits for them
 
 
 class Gate:
@@ -29,6 +30,7 @@ class Gate:
         self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = math.inf
+        self._begun = 0  # in this pass of the loop
 
     def lane(self, model: str) -> Lane:
         """The route to one model. All share what is known of the provider's limits, until they show to be different."""
@@ -81,7 +83,7 @@ class Gate:
         now = asyncio.get_running_loop().time()
         wake_at = math.inf
         waiting = deque(self._turns)
-        while waiting and self._under_way < self._slots:
+        while waiting and self._under_way < self._slots and self._begun < _IN_A_PASS:
             lane = waiting.popleft()
             ticket = lane.line.head
             if ticket is None or lane.under_way >= self._most_of_one():
@@ -91,11 +93,23 @@ class Gate:
                 continue
             lane.line.pop()
             self._under_way += 1
+            self._count()
             ticket.turn.set_result(lane.begin(ticket, now))
             self._turns.remove(lane)
             self._turns.append(lane)
             waiting.append(lane)
         self._wake(wake_at)
+
+    def _count(self) -> None:
+        """One more begins; who has to wait for the next pass is looked for in it."""
+        if self._begun == 0:
+            asyncio.get_running_loop().call_soon(self._pass)
+        self._begun += 1
+
+    def _pass(self) -> None:
+        was_full, self._begun = self._begun >= _IN_A_PASS, 0
+        if was_full:
+            self._dispatch()
 
     def _most_of_one(self) -> int:
         """How many slots a route may have at once: where there are others, some are kept free for them."""

@@ -51,7 +51,7 @@ async def race(
 def _is_final(end: Ended) -> bool:
     """Whether the same request would fail everywhere, so that the other copy is not worth waiting for."""
     assert end.fault is not None
-    rule = rule_of(end.fault)
+    rule = rule_of(end.fault, end.route.fallback_on_refusal)
     return end.sent and rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
 
 

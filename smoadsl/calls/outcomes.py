@@ -47,6 +47,7 @@ _OURS = Rule(Again.NO, Elsewhere.NO)
 _PASSING = Rule(Again.YES, Elsewhere.YES, broken=True)
 _TWICE = Rule(Again.ONCE, Elsewhere.YES, broken=True)
 _CLOSED = Rule(Again.NO, Elsewhere.YES, closes=True)
+_REFUSED_HERE = Rule(Again.NO, Elsewhere.YES)
 
 _BY_KIND: Mapping[FaultKind, Rule] = {
     FaultKind.NOT_SENT: _PASSING,
@@ -87,8 +88,11 @@ _BY_REASON: Mapping[str, Rule] = {
 _NEVER_OVERRULED = frozenset((401, 402, 403))
 
 
-def rule_of(fault: Fault) -> Rule:
-    """The row of an attempt that failed. The provider's own word on retries (`x-should-retry`) is heeded."""
+def rule_of(fault: Fault, refusals_pass: bool = False) -> Rule:
+    """The row of an attempt that failed. The provider's own word on retries (`x-should-retry`) is heeded. With
+    `refusals_pass`, what was refused for its content may be answered elsewhere."""
+    if refusals_pass and (fault.kind is FaultKind.REFUSED or fault.reason == "policy"):
+        return _REFUSED_HERE
     if fault.kind is not FaultKind.STATUS:
         return _BY_KIND[fault.kind]
     if fault.reason is not None:

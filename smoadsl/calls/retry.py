@@ -16,7 +16,8 @@ _LEAST_USEFUL_S = 1.0  # with less time left than this, nothing more is begun
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a call stands after a fault. `faults` are those of its present route, the last one included; `retries` how
-    often it may be tried again there; `ahead` how many routes are left that may succeed where it did not."""
+    often it may be tried again there; `ahead` how many routes are left that may succeed where it did not;
+    `refusals_pass` that what one refuses may be asked of the next."""
 
     faults: tuple[Fault, ...]
     attempts: int
@@ -25,6 +26,7 @@ class Standing:
     shown: bool
     tries_left: bool
     time_left_s: float
+    refusals_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def decide(at: Standing, random: Random) -> Next:
         if wait_s + _LEAST_USEFUL_S < at.time_left_s:
             return Next(False, _reason_to_retry(fault), wait_s)
         refusal = f"no time is left to wait {wait_s:.1f} s"
-    where = rule_of(fault).elsewhere
+    where = rule_of(fault, at.refusals_pass).elsewhere
     return Next(at.ahead > 0 and where is not Elsewhere.NO, refusal)
 
 

@@ -26,8 +26,8 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A named connection. `concurrency` bounds the calls under way at once, `rate` how many may begin, `tokens_rate`
-    how many tokens they may take; `retries` how often a call is tried after its first attempt. `local`: it may stand in
-    a private network."""
+    how many tokens they may take; `retries` how often a call is tried after its first attempt. `ttft_s`: how long the
+    first of an answer's text may take. `local`: it may stand in a private network."""
 
     name: str
     adapter: str
@@ -38,6 +38,7 @@ class Provider:
     rate: Rate | None = None
     tokens_rate: Rate | None = None
     timeout_s: float = 600.0
+    ttft_s: float | None = None
     retries: int = 2
     local: bool = False
 
@@ -52,14 +53,17 @@ class Route:
 
     `price` None: not known; so is `context`, the most tokens that a request and its answer may have together.
     `hedge_s`: how long an answer may take before another copy is asked for. `length`: what becomes of an answer that
-    was cut at `max_tokens`: it is taken, asked for once more with twice as many, or a fault. `reads`: the fields of the
-    row that the adapter is given. `written`: the answer stands in one of them already, and takes no tokens.
+    was cut at `max_tokens`: it is taken, asked for once more with twice as many, or a fault. `ttft_s`: how long the
+    first of its text may take. `fallback_on_refusal`: what is refused here may be answered by the next route. `reads`:
+    the fields of the row that the adapter is given. `written`: the answer stands in one of them already, and takes no
+    tokens.
     """
 
     provider: str
     model: str
     sampling: Sampling = field(default_factory=Sampling)
     timeout_s: float | None = None
+    ttft_s: float | None = None
     retries: int | None = None
     price: Price | None = None
     hedge_s: float | None = None
@@ -67,6 +71,7 @@ class Route:
     context: int | None = None
     reads: tuple[str, ...] = ()
     written: bool = False
+    fallback_on_refusal: bool = False
 
     @property
     def name(self) -> str:

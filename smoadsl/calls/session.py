@@ -31,6 +31,7 @@ class Session:
         self._keys = Keys(environ, allowed)
         self._opener = opener
         self._adapters: dict[str, Adapter] = {}
+        self._secrets: dict[str, tuple[str, ...]] = {}
         self._gates: dict[str, Gate] = {}
         self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
@@ -49,10 +50,16 @@ class Session:
     def adapter(self, name: str) -> Adapter:
         """The provider's adapter. Raises `Fault` when a key that it needs is not set, or not for it."""
         if name not in self._adapters:
-            adapter = self._opener(self.providers[name].adapter, self.connection(name))
+            connection = self.connection(name)
+            adapter = self._opener(self.providers[name].adapter, connection)
+            self._secrets[name] = connection.secrets
             self._stack.push_async_callback(adapter.aclose)
             self._adapters[name] = adapter
         return self._adapters[name]
+
+    def secrets(self, name: str) -> tuple[str, ...]:
+        """What may not stand in an answer of a provider; nothing before its adapter is open."""
+        return self._secrets.get(name, ())
 
     def connection(self, name: str) -> Connection:
         """What the provider is reached by. Raises `Fault` when a key that it needs is not set, or not for it."""
@@ -71,6 +78,7 @@ class Session:
             first_byte_timeout_s=provider.timeout_s,
             total_timeout_s=provider.timeout_s,
             dialect=dialect_of(provider.adapter, provider.base_url),
+            public=frozenset(header for header, value in provider.headers.items() if not isinstance(value, Env)),
         )
 
     def gate(self, name: str) -> Gate:

@@ -109,6 +109,7 @@ class Declarations:
             "rate": "rate",
             "tokens_rate": "tokens_rate",
             "timeout_s": "timeout",
+            "ttft_s": "ttft",
             "retries": "retries",
         }
         return replace(provider, **{into: read[key] for into, key in named.items() if key in read})
@@ -174,6 +175,8 @@ class Declarations:
         at = value.lines[0] if value.lines else value.span.start
         self.names.used.add(provider_name)
         provider = self.provider(provider_name, Span(value.span.source, at, at + len(provider_name)), value.value)
+        if read.get("fallback_on_refusal") and "fallback" not in read:
+            self._say_idle_refusals(node)
         fallbacks = self._fallbacks(node, read.pop("fallback", ()))
         if swap:  # another model has another price, and reads another amount
             read = {key: setting for key, setting in read.items() if key not in ("price", "context")}
@@ -185,6 +188,17 @@ class Declarations:
         say_untaken(self.names, model, node.settings, read)
         say_idle(self.names, model, node.settings)
         return model
+
+    def _say_idle_refusals(self, node: nodes.Model) -> None:
+        """Say that nobody is there to be asked what the model refuses, unless somebody may have been meant."""
+        keys = {setting.key.text: setting.key.span for setting in (node.settings.settings if node.settings else ())}
+        meant = {problems.meant_setting(key, settings.MODEL) for key in keys.keys() - settings.MODEL.keys()}
+        if "fallback" in (*keys, *meant) or self.names.lost(node, "fallback"):
+            return
+        why, help = "nobody else is asked in its place", "name somebody, `fallback = …`, or take it away"
+        self.names.said.append(
+            problems.without_effect(keys["fallback_on_refusal"], "fallback_on_refusal", "this model", why, help)
+        )
 
     def _fallbacks(self, node: nodes.Model, refs: Sequence[nodes.Ref]) -> tuple[checked.Model, ...]:
         """The models to be asked in a model's place, in order, those of its fallbacks behind them, each once."""

@@ -74,6 +74,7 @@ _SETTINGS_ELSEWHERE = {
     "max_output_tokens": "max_tokens", "temp": "temperature", "stop_sequences": "stop", "max_retries": "retries",
     "reasoning_effort": "reasoning", "fallbacks": "fallback", "cost": "usd", "price": "usd", "money": "usd",
     "seconds": "time", "extra_body": "extra", "rpm": "rate", "tpm": "tokens_rate", "max_concurrency": "concurrency",
+    "first_token_timeout": "ttft", "time_to_first_token": "ttft", "first_byte_timeout": "ttft",
 }  # fmt: skip
 _VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
 

@@ -18,6 +18,7 @@ PROVIDER: Mapping[str, Rule] = {
     "rate": rules.rate,
     "tokens_rate": rules.rate,
     "timeout": rules.duration,
+    "ttft": rules.duration,
     "retries": rules.number(0, 10, whole=True),
     "local": rules.boolean,
 }
@@ -42,6 +43,7 @@ SAMPLING: Mapping[str, Rule] = {
 _CALL: Mapping[str, Rule] = {
     **SAMPLING,
     "timeout": rules.duration,
+    "ttft": rules.duration,
     "retries": rules.number(0, 10, whole=True),
     "hedge": rules.duration,
     "length": rules.one_of("accept", "grow", "fail"),
@@ -50,6 +52,7 @@ _CALL: Mapping[str, Rule] = {
 MODEL: Mapping[str, Rule] = {
     **_CALL,
     "fallback": rules.names,
+    "fallback_on_refusal": rules.boolean,
     "price": rules.price,
     "context": rules.number(1, MOST_CONTEXT_TOKENS, whole=True),
     "about": rules.text,

@@ -88,8 +88,9 @@ class _Lowering:
         key = model.name, tuple(defaults)
         if not overrides and key in self._routes:
             return self._routes[key]
+        passed_on = {"fallback_on_refusal": model.settings.get("fallback_on_refusal", False)}  # by all of its routes
         own = self.route(model, {**model.settings, **defaults, **overrides})
-        others = tuple(self.route(other, {**other.settings, **defaults}) for other in model.fallbacks)
+        others = tuple(self.route(other, {**other.settings, **defaults, **passed_on}) for other in model.fallbacks)
         if not overrides:
             self._routes[key] = (own, *others)
         return own, *others
@@ -105,6 +106,7 @@ class _Lowering:
             model.id,
             sampling,
             timeout_s=settings.get("timeout"),
+            ttft_s=settings.get("ttft"),
             retries=settings.get("retries"),
             price=price or (known.price if known else None),
             hedge_s=settings.get("hedge"),
@@ -112,6 +114,7 @@ class _Lowering:
             context=context or (known.context if known else None),
             reads=reads,
             written=written,
+            fallback_on_refusal=settings.get("fallback_on_refusal", False),
         )
 
     def pipeline(self, pipeline: checked.Pipeline) -> plans.Pipeline:

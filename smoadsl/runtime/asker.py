@@ -167,6 +167,7 @@ class Asker:
             received_bytes=attempt.received_bytes,
             answer=None if attempt.answer is None else taped(_NOBODY, attempt.answer),
             shown=attempt.shown,
+            text_after_s=attempt.text_after_s,
         )
 
 

@@ -101,7 +101,8 @@ class CallAttempted(Happened):
     instead, and `why` gives the reason for what follows. `queued_s` was waited for a turn before it was sent, and
     `elapsed_s` counts from then on; `received_bytes` of an answer came. `answer` is what the attempt brought, all of
     it, so that a trace alone is enough to run it again; None for one that was not waited for. `shown`: part of the
-    answer had been streamed when it failed."""
+    answer had been streamed when it failed; `text_after_s` is how long the first of its text took, None where none
+    came, or where it was not streamed."""
 
     type: Literal["call_attempted"] = "call_attempted"
     call: int
@@ -118,6 +119,7 @@ class CallAttempted(Happened):
     received_bytes: int = 0
     answer: TapedReply | TapedFault | None = None
     shown: bool = False
+    text_after_s: float | None = None
 
 
 class CallSucceeded(Happened):

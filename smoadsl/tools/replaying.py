@@ -26,7 +26,7 @@ from smoadsl.tools.virtual_clock import Standstill, advance, run_virtually
 _UNANSWERED = ("cancelled", HEDGE_LOST)
 _TOGETHER_S = (0.005, 0.0, 0.02, 0.1)  # how close to one another answers may have come to be seen at once
 _CLOCK_S = 1e-9  # timers that are closer than this go off in one pass of the loop
-_TIMES = ("at_s", "elapsed_s", "queued_s")
+_TIMES = ("at_s", "elapsed_s", "queued_s", "text_after_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,11 @@ class _Player:
         """The recorded answer to this attempt, at the time it came at."""
         attempt = self.kept.attempt(request.tag, f"{self.connection.provider}/{request.model}")
         loop = asyncio.get_running_loop()
+        pieces = deque(_pieces(attempt))
+        if on_text is not None and attempt.text_after_s is not None:
+            came_at = attempt.at_s - attempt.elapsed_s + attempt.text_after_s
+            await asyncio.sleep(max(0.0, min(came_at - loop.time(), attempt.text_after_s)))
+            on_text(pieces.popleft())
         if attempt.answer is None:
             never: asyncio.Future[Reply] = loop.create_future()
             return await never  # until nobody waits for it any longer
@@ -180,17 +185,23 @@ class _Player:
         answer = untaped(attempt.answer)
         answer_exchange = Exchange(attempt.received_bytes)
         if isinstance(answer, Fault):
-            if attempt.shown and on_text is not None:
-                on_text("…")
+            if attempt.shown and on_text is not None and pieces:
+                on_text(pieces.popleft())
             answer.exchange = answer_exchange
             raise answer
         if on_text is not None:
-            for piece in words(answer.text):
+            for piece in pieces:
                 on_text(piece)
         return Reply(**{name: getattr(answer, name) for name in _REPLY}, exchange=answer_exchange)
 
     async def aclose(self) -> None:
         """There is nothing to give back."""
+
+
+def _pieces(attempt: events.CallAttempted) -> list[str]:
+    """What was streamed of an attempt: the words of its answer, else something, as no trace keeps what."""
+    answer = untaped(attempt.answer) if attempt.answer else None
+    return words(answer.text) if isinstance(answer, Reply) else ["…"]
 
 
 _REPLY = tuple(name for name in Reply.__slots__ if name != "exchange")

@@ -83,7 +83,10 @@ class Stage:
             return await self._reply(call, request, on_text)
         inside = call.agent[: call.agent.rfind("/") + 1]
         asked = [call.model_copy(update={"agent": inside + name}) for name in call.samples[: request.n]]
-        return several(await asyncio.gather(*(self._reply(one, request, None) for one in asked)))
+        reply = several(await asyncio.gather(*(self._reply(one, request, None) for one in asked)))
+        if on_text is not None:
+            on_text(reply.text)
+        return reply
 
     async def _reply(self, call: events.CallStarted, request: Request, on_text: OnText | None) -> Reply:
         reply = self._next(call, self._recipients(call))

@@ -66,15 +66,18 @@ def outage(seed: int, calls: int, routes: int) -> tuple[dict[str, int], list[Cal
 @pytest.mark.parametrize("routes", [1, 3])
 def test_an_outage_of_everything_is_not_made_worse(routes: int, request: pytest.FixtureRequest) -> None:
     is_long = request.config.getoption("--profile") == "long"
-    for seed in range(200 if is_long else 10):
+    worst = 0.0
+    for seed in range(200 if is_long else 10):  # the long profile takes a quarter of an hour
         calls = 10_000 if is_long else 1_000 // routes
         seen, called = outage(seed, calls, routes)
         assert all(call.fault is not None for call in called), seed
         for name, times in seen.items():
             firsts = sum(any(a.route.startswith(f"{name}/") for a in call.attempts) for call in called)
             assert times <= 1.2 * firsts + 10 + 1e-6, (seed, name)
+            worst = max(worst, (times - 10) / max(firsts, 1))
             assert times == sum(a.route.startswith(f"{name}/") for call in called for a in call.attempts), seed
         assert all(len(call.attempts) <= 6 for call in called), seed
+    print(f"{routes} routes: {worst:.4f} times the calls, and ten, at worst")
 
 
 @pytest.mark.parametrize("down_s", [3.0, 20.0, 60.0, 300.0])

@@ -55,6 +55,15 @@ def test_the_table(faults: list[Fault], again: Again, elsewhere: Elsewhere, brok
         )
 
 
+def test_a_refusal_is_passed_on_only_where_that_is_wanted() -> None:
+    for fault in (Fault(FaultKind.REFUSED, ""), status(400, "policy"), status(403, "policy")):
+        assert rule_of(fault).elsewhere is Elsewhere.NO
+        rule = rule_of(fault, refusals_pass=True)
+        assert (rule.again, rule.elsewhere, rule.broken, rule.closes) == (NO, Elsewhere.YES, False, False)
+    for fault in (status(400), status(422), Fault(FaultKind.LOCAL, ""), status(400, "context"), status(503)):
+        assert rule_of(fault, refusals_pass=True) == rule_of(fault)
+
+
 def test_every_kind_and_every_status_is_in_the_table() -> None:
     for kind in FaultKind:
         assert rule_of(Fault(kind, "", status=500))
