@@ -16,9 +16,11 @@ _LONG, _PART = 16, 12  # characters from which on a part of a secret is one too,
 def redacted(text: str, connection: Connection) -> str:
     """`text` without the key or any header value of this connection, also where they come encoded, cut up by spaces,
     line ends and quotes, or in part: of a long one, a third is enough to be left out."""
+    if not connection.api_key and not connection.headers:
+        return text
+    secrets = [secret for secret in (connection.api_key, *connection.headers.values()) if secret]
     places = [place for place, char in enumerate(text) if not _cuts(char)]
     squeezed = "".join(text[place] for place in places)
-    secrets = [secret for secret in (connection.api_key, *connection.headers.values()) if secret]
     spans = sorted(span for secret in secrets for form in _forms(secret) for span in _spans(squeezed, form))
     shown, done = "", 0
     for first, last in spans:
@@ -27,6 +29,11 @@ def redacted(text: str, connection: Connection) -> str:
             shown += f"{text[done:start]}[redacted]"
         done = max(done, end)
     return shown + text[done:]
+
+
+def size_of(text: str) -> int:
+    """How many bytes a text has; half a character counts too."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def one_line(text: str) -> str:

@@ -70,6 +70,7 @@ class Session:
             provider.local,
             first_byte_timeout_s=provider.timeout_s,
             total_timeout_s=provider.timeout_s,
+            watched=True,
             dialect=dialect_of(provider.adapter, provider.base_url),
         )
 
