@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Request
+from smoadsl.adapters.words import size_of
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import CallStarted, Degraded
-from smoadsl.runtime.fitting import _cut, _level, _size
+from smoadsl.runtime.fitting import _cut, _level
 from tests.luck import planned
 from tests.scripts import Run, plainly, run
 
@@ -40,8 +41,8 @@ def read_by(made: Run, agent: str) -> str:
 def test_the_longest_responses_are_cut_to_equal_length() -> None:
     made = with_lengths(pipeline(), a=4_000, b=3_000, c=50)
     sent = read_by(made, "aggregate")
-    assert _size(sent) <= 3_000
-    assert _size(sent) > 2_900
+    assert size_of(sent) <= 3_000
+    assert size_of(sent) > 2_900
     assert sent.count("c" * 50) == 1
     longest = [max(map(len, [piece for piece in sent.split() if set(piece) == {name}])) for name in "ab"]
     assert longest[0] == longest[1] > 500
@@ -69,7 +70,7 @@ def test_judges_moderators_and_agents_read_what_fits_too() -> None:
     plan = pipeline(layers=layers.replace("stop", "stop pipeline"), end="layer two { propose small }\n aggregate a")
     made = with_lengths(plan, a=4_000, b=4_000, c=4_000)
     for who in ("judge", "moderator", "small"):
-        assert _size(read_by(made, who)) <= 3_000
+        assert size_of(read_by(made, who)) <= 3_000
     whys = [event.why for event in made.events if isinstance(event, Degraded)]
     assert [why.partition(" reads")[0] for why in whys] == ["what the judge", "what the moderator", "what small"]
 
@@ -87,4 +88,4 @@ def test_a_level_fills_the_room_and_no_more(sizes: list[int], room: int) -> None
 def test_a_cut_is_never_in_the_middle_of_a_character(text: str, most: int) -> None:
     kept = _cut(text, most).removesuffix(" […]")
     assert text.startswith(kept)
-    assert _size(kept) <= most
+    assert size_of(kept) <= most

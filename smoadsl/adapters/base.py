@@ -203,7 +203,8 @@ class Connection:
     """What is known of one provider when a run starts: the only place where a key lives. `repr` shows no secret.
 
     `local`: it may stand in a private network; else only on the open internet, or on this machine. `public` names the
-    headers whose values are no secret, as they stand in a file.
+    headers whose values are no secret, as they stand in a file. `watched`: whoever asks ends an attempt that takes
+    longer than `total_timeout_s`, so that the adapter needs no timer for that.
     """
 
     provider: str
@@ -215,6 +216,7 @@ class Connection:
     first_byte_timeout_s: float = 60.0
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
+    watched: bool = False
     dialect: Dialect = PLAIN
     public: frozenset[str] = frozenset()
 
@@ -242,8 +244,8 @@ class Adapter(Protocol):
     """How one provider is spoken to."""
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
-        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes;
-        of several answers those of the first, whatever becomes of it.
+        """Make exactly one attempt. With `on_text` the response is streamed, and each piece handed over as it comes,
+        what comes together in one piece; of several answers those of the first, whatever becomes of it.
 
         Raises `Fault`, and nothing else but cancellation. What was handed to `on_text` before a fault is not an answer.
         """

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import get_args
 
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind, Request, Sampling
-from smoadsl.adapters.dialect import Setting, refused
+from smoadsl.adapters.dialect import Dialect, Setting, refused
 
 _SETTINGS = frozenset(get_args(Setting))
+_NAMES = tuple(field.name for field in fields(Sampling) if field.name in _SETTINGS)
 
 
 def check_fits(adapter: str, connection: Connection, request: Request) -> None:
     """A fault that says what does not fit, if something does not."""
     dialect, name = connection.dialect, connection.provider
     given = given_settings(request.sampling)
-    for reason in refused(adapter, dialect, request.model, given, request.sampling.reasoning).values():
+    for reason in _refused(adapter, dialect, request.model, given, request.sampling.reasoning):
         raise Fault(FaultKind.LOCAL, f"{name} can not be asked like this: {reason}; leave it out")
     if request.n > 1 and not dialect.n:
         raise Fault(FaultKind.LOCAL, f"{name} can not be asked like this: it gives one answer to a request")
@@ -22,8 +24,14 @@ def check_fits(adapter: str, connection: Connection, request: Request) -> None:
 
 def given_settings(sampling: Sampling) -> tuple[str, ...]:
     """The settings that are given and that not every endpoint takes."""
-    values = ((field.name, getattr(sampling, field.name)) for field in fields(sampling))
-    return tuple(name for name, value in values if name in _SETTINGS and value not in (None, ()))
+    return tuple(name for name in _NAMES if getattr(sampling, name) not in (None, ()))
+
+
+@lru_cache(maxsize=1_000)
+def _refused(
+    adapter: str, dialect: Dialect, model: str, given: tuple[str, ...], reasoning: str | None
+) -> tuple[str, ...]:
+    return tuple(refused(adapter, dialect, model, given, reasoning).values())
 
 
 def merged(body: Mapping[str, JSON], extra: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -1,12 +1,12 @@
 """Gather, to put one reply together out of what comes in whatever protocol, or to say why it is none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from smoadsl.adapters.base import JSON, Choice, Connection, Fault, FaultKind, Finish, OnText, Reply, Request
+from smoadsl.adapters.base import JSON, Choice, Connection, Exchange, Fault, FaultKind, Finish, OnText, Reply, Request
 from smoadsl.adapters.http_faults import inner_fault
 from smoadsl.adapters.lines import Event
 from smoadsl.adapters.usage import Counts, usage_of
@@ -27,7 +27,9 @@ class Wire:
     case: a finish, or the kind of fault that stands in its place. `take_body` and `take_event` tell a `Gathering` what
     a whole body or one event says, and raise `Misshapen` where it can not be read; an event gives whether it brought
     anything to wait for. `last` is the data of an event that says that nothing follows. `may_go_on`: text can follow
-    after the word for the end, so that only the stream's own end is one.
+    after the word for the end, so that only the stream's own end is one. `pieces` reads many events at once that bring
+    nothing but text: of events as they stand in the stream, from a place on, the text, the place of the first that is
+    more than this, and the model's name.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Wire:
     take_event: Callable[["Gathering", dict[str, JSON]], bool]
     last: str = ""
     may_go_on: bool = False
+    pieces: Callable[[Sequence[str], int], tuple[str, int, str]] = lambda events, place: ("", place, "")
 
 
 @dataclass(slots=True)
@@ -78,6 +81,16 @@ class Gathering:
         except Misshapen:
             raise self._fault(FaultKind.BAD_BODY, f"sent JSON that is not a {self._wire.name}") from None
         self.finish()
+
+    def take_pieces(self, events: Sequence[str], place: int) -> int:
+        """Take the events from that place on that bring nothing but text. The place of the first that does not."""
+        if len(self._drafts) > 1 or self.finished:
+            return place
+        text, following, model = self._wire.pieces(events, place)
+        if following > place:
+            self.model = model or self.model
+            self.says(0, text)
+        return following
 
     def take_event(self, event: Event) -> bool:
         """Take one event of a stream. True if it brought something to wait for, which a ping does not."""
@@ -157,7 +170,7 @@ class Gathering:
         """The word for the end of each answer, as far as there is one."""
         return tuple(draft.reason for draft in self._drafts)
 
-    def reply(self) -> Reply:
+    def reply(self, exchange: Exchange) -> Reply:
         """The reply, once all has come; or the fault that stands in its place."""
         found = [self._outcome(draft) for draft in self._drafts]
         answers = [one for one in found if isinstance(one, Choice)]
@@ -175,6 +188,7 @@ class Gathering:
             reasoning=first.reasoning,
             others=tuple(others),
             faults=faults,
+            exchange=exchange,
         )
 
     def _outcome(self, draft: Draft) -> Choice | Fault:

@@ -3,24 +3,28 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind, Reply
+from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
 from smoadsl.adapters.http_answer import Answer
 from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
-from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 T = TypeVar("T")
 
 _ERROR_BODY_LIMIT = 64 << 10
 _ERROR_BODY_S = 5.0
+_MOST_URLS = 1_000
+
+SILENCE: ContextVar["asyncio.Timeout"] = ContextVar("silence")
+"""How long a request waits for an answer: a timer that begins when the request has a connection."""
 
 
 class Client:
@@ -29,7 +33,9 @@ class Client:
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._connection = connection
         self._headers = {**headers, **connection.headers}
+        self._waits_for_ever = connection.watched and connection.first_byte_timeout_s >= connection.total_timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
 
     async def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> T:
         """Make one attempt, and hand the answer to `read` if its status is good."""
@@ -41,27 +47,39 @@ class Client:
 
     async def _exchange(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
         connection = self._connection
-        url = endpoint(connection, path)
-        session = self._opened()
+        if connection.watched:
+            return await self._answered(method, path, payload, read)
         total = asyncio.timeout(connection.total_timeout_s)
         try:
             async with total:
-                response = await self._send(session, method, url, payload)
-                answer = Answer(connection, response)
-                try:
-                    await self._check(response)
-                    result = await read(answer)
-                except Fault as fault:
-                    fault.exchange = _exchange(answer, response)
-                    raise
-                finally:
-                    response.close()  # does nothing to a connection whose answer was read to its end
-                return replace(result, exchange=_exchange(answer, response)) if isinstance(result, Reply) else result
+                return await self._answered(method, path, payload, read)
         except TimeoutError:
             if not total.expired():
                 raise
         message = f"{connection.provider} did not finish within {connection.total_timeout_s:g} s"
         raise Fault(FaultKind.TIMEOUT, message, billed=True)
+
+    async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
+        response = await self._send(self._opened(), method, self._url(path), payload)
+        answer = Answer(self._connection, response)
+        try:
+            await self._check(response)
+            return await read(answer)
+        except Fault as fault:
+            fault.exchange = answer.exchange
+            raise
+        finally:
+            response.close()  # does nothing to a connection whose answer was read to its end
+
+    def _url(self, path: str) -> "URL":
+        """The address of a path. Of each it is looked at once whether a key may go there."""
+        if path not in self._urls:
+            from yarl import URL
+
+            if len(self._urls) >= _MOST_URLS:
+                self._urls.clear()
+            self._urls[path] = URL(endpoint(self._connection, path))
+        return self._urls[path]
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
@@ -75,22 +93,22 @@ class Client:
         return self._session
 
     async def _send(
-        self, session: "aiohttp.ClientSession", method: str, url: str, payload: bytes
+        self, session: "aiohttp.ClientSession", method: str, url: "URL", payload: bytes
     ) -> "aiohttp.ClientResponse":
         """Send the request and wait for the head of the answer."""
-        silence = asyncio.timeout(None)  # the session starts it once the connection stands
+        data = payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)  # aiohttp warns of large bytes
+        silence: asyncio.Timeout | None = None
         try:
+            if self._waits_for_ever:
+                return await session.request(method, url, data=data or None, allow_redirects=False)
+            silence = asyncio.timeout(None)  # begun by whoever connects, once the connection stands
             async with silence:
-                data = (
-                    payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)
-                )  # aiohttp warns of large bytes
-                return await session.request(
-                    method, url, data=data or None, allow_redirects=False, trace_request_ctx=silence
-                )
+                SILENCE.set(silence)
+                return await session.request(method, url, data=data or None, allow_redirects=False)
         except Fault:
             raise  # the resolver's
         except Exception as error:
-            if silence.expired():
+            if silence is not None and silence.expired():
                 name, waited = self._connection.provider, self._connection.first_byte_timeout_s
                 fault = Fault(FaultKind.TIMEOUT, f"{name} gave no answer within {waited:g} s", billed=True)
             else:
@@ -114,17 +132,12 @@ class Client:
 def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.ClientSession":
     import aiohttp
 
+    from smoadsl.adapters.connecting import Connector
     from smoadsl.adapters.resolve import Resolver
 
-    async def on_connected(_session: object, context: Any, _params: object) -> None:
-        silence: asyncio.Timeout = context.trace_request_ctx
-        silence.reschedule(asyncio.get_running_loop().time() + connection.first_byte_timeout_s)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(on_connected)
     return aiohttp.ClientSession(
         # Our own limits are the only queue: time spent in aiohttp's pool would count as the provider's silence.
-        connector=aiohttp.TCPConnector(limit=0, resolver=Resolver(connection)),
+        connector=Connector(connection.first_byte_timeout_s, limit=0, resolver=Resolver(connection)),
         headers={
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole
@@ -135,12 +148,7 @@ def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.Cli
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
-        trace_configs=[trace],
     )
-
-
-def _exchange(answer: Answer, response: "aiohttp.ClientResponse") -> Exchange:
-    return Exchange(answer.received_bytes, allowances_of(response.headers))
 
 
 async def _error_body(response: "aiohttp.ClientResponse") -> JSON:

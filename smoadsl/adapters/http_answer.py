@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
+from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
+from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,9 +30,9 @@ class Answer:
         return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
-    def received_bytes(self) -> int:
-        """How much of the body has come so far."""
-        return self._size
+    def exchange(self) -> Exchange:
+        """What the answer showed so far besides its text."""
+        return Exchange(self._size, allowances_of(self._response.headers))
 
     @property
     def _has_known_end(self) -> bool:
@@ -57,12 +58,18 @@ class Answer:
 
     async def _listen(self) -> bytes | None:
         """The next bytes, or None after some silence."""
+        if self._response.content.is_eof() or self._response.content.total_bytes > self._size:
+            return await self._whatever_came()  # without a timer: there is nothing to wait for
         pause = asyncio.timeout_at(min(self._idle_until, asyncio.get_running_loop().time() + _LOOK_S))
         try:
             async with pause:
-                return await self._response.content.readany()
+                return await self._whatever_came()
         except TimeoutError:
             return None
+
+    async def _whatever_came(self) -> bytes:
+        try:
+            return await self._response.content.readany()
         except Exception:  # ClientPayloadError, ClientOSError: whatever its name, the body has been cut
             pass
         # Raised out here, so that no exception that knows the request's headers hangs on the fault as its context.

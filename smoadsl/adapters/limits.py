@@ -31,6 +31,8 @@ _EPOCH_MS = 1_000_000_000_000
 
 def allowances_of(headers: Mapping[str, str]) -> tuple[Allowance, ...]:
     """All limits that headers tell of; what can not be read is left out."""
+    if not any("ratelimit" in name.lower() for name in headers):
+        return ()
     found = [
         _allowance(headers, unit, names)
         for unit, word in _UNITS

@@ -32,6 +32,15 @@ class Lines:
         self._seen = 0  # bytes fed so far
         self._after_cr = False  # a CR ended the last chunk: an LF right after it belongs to it
 
+    @property
+    def is_between_lines(self) -> bool:
+        """Whether the next byte begins a line that is not the first: that may begin with a mark of byte order."""
+        return self._seen > 0 and not self._line and not self._after_cr
+
+    def skip(self, count: int) -> None:
+        """Somebody else has read so many bytes, which were whole lines."""
+        self._seen += count
+
     def feed(self, chunk: bytes) -> Iterator[str]:
         """The lines that `chunk` completes. It must be run to its end before the next chunk is fed."""
         if not chunk:
@@ -78,6 +87,17 @@ class LineEvents:
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes. It must be run to its end before the next chunk is fed."""
         return (Event("", line) for line in self._lines.feed(chunk) if line)
+
+    def plain(self, chunk: bytes) -> list[str] | None:
+        """No lines are read without being looked at one by one."""
+        return None
+
+    def again(self, text: str) -> Iterator[Event]:
+        """The event in a text that `plain` gave."""
+        return self.feed(text.encode())
+
+    def took(self, more: int) -> None:
+        """So many events were taken by the caller."""
 
     def end(self) -> Iterator[Event]:
         """The event that was still open when the stream ended, if there was one."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, Request
+from smoadsl.adapters.base import Connection, Exchange, Fault, FaultKind, OnText, Reply, Request
 from smoadsl.adapters.fitting import check_fits
 from smoadsl.adapters.gather import Gathering
 from smoadsl.adapters.http import encoded
@@ -68,7 +68,7 @@ class Local:
             message = f"{request.model} did not finish within {self._connection.total_timeout_s:g} s"
             raise Fault(FaultKind.TIMEOUT, message) from None
         # It calls itself by its file, which is nobody's business.
-        return replace(chat.reply(), model=request.model)
+        return replace(chat.reply(Exchange()), model=request.model)
 
     async def models(self) -> tuple[str, ...]:
         """The models that come as packages; the path of any .gguf file names one as well."""

@@ -1,11 +1,15 @@
 """An OpenAI answer, to read chat completions: whole ones, and those that come as a stream of events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import orjson
 
 from smoadsl.adapters.base import JSON, FaultKind
 from smoadsl.adapters.gather import Gathering, Misshapen, Wire, part_of, text_of
 from smoadsl.adapters.usage import Counts
 
+_DATA = len("data: ")
+_PLAIN = ("content", "role")
 _REASONING = ("reasoning_content", "reasoning")  # DeepSeek's name and vLLM's, then OpenRouter's and Groq's
 
 
@@ -17,6 +21,35 @@ def _take_body(so_far: Gathering, body: dict[str, JSON]) -> None:
 
 def _take_event(so_far: Gathering, body: dict[str, JSON]) -> bool:
     return _take(so_far, body, "delta")
+
+
+def _pieces(events: Sequence[str], place: int) -> tuple[str, int, str]:
+    """What the events say that are nothing but a piece of the answer. Most are: so these are not looked at twice."""
+    texts: list[str] = []
+    model = ""
+    try:
+        while place < len(events) and events[place].startswith("data: "):
+            body = orjson.loads(events[place][_DATA:])
+            (choice,) = body["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+            if (
+                not text  # a ping: nothing to wait for
+                or type(text) is not str
+                or choice.get("finish_reason") is not None
+                or choice.get("index") != 0
+                or (len(delta) > 1 and any(value for name, value in delta.items() if name not in _PLAIN))
+                or "error" in choice
+                or "error" in body
+                or body.get("usage") is not None
+            ):
+                break
+            texts.append(text)
+            model = body.get("model") or model
+            place += 1
+    except (LookupError, TypeError, ValueError, AttributeError):
+        pass  # something else: it is read with all care
+    return "".join(texts), place, model if isinstance(model, str) else ""
 
 
 def _take(so_far: Gathering, body: dict[str, JSON], part: str) -> bool:
@@ -77,6 +110,7 @@ CHAT = Wire(
     },
     take_body=_take_body,
     take_event=_take_event,
+    pieces=_pieces,
     last="[DONE]",
 )  # fmt: skip
 """Chat completions, in all the words that those who follow them have for an answer's end."""

@@ -1,7 +1,7 @@
 """Reading, to read the answer to one request, whole or as a stream that is over in good order."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, Request
@@ -17,6 +17,12 @@ _CLOSE_GRACE_S = 0.05  # lets the body end in good order, so that the connection
 
 class Decodes(Protocol):
     """What turns the bytes of a stream into its events."""
+
+    def plain(self, chunk: bytes) -> list[str] | None: ...
+
+    def again(self, text: str) -> Iterator[Event]: ...
+
+    def took(self, more: int) -> None: ...
 
     def feed(self, chunk: bytes) -> Iterator[Event]: ...
 
@@ -37,7 +43,7 @@ async def read_reply(
         await _read_stream(so_far, answer, decoder(connection.provider))
     else:
         so_far.take_whole(await answer.json())
-    reply = so_far.reply()
+    reply = so_far.reply(answer.exchange)
     if on_text is not None and not so_far.streamed:  # asked for a stream, it answered in one piece
         on_text(reply.text)
     return reply
@@ -50,9 +56,7 @@ async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> N
     try:
         async with grace:
             while chunk := await answer.chunk():
-                for event in decoder.feed(chunk):
-                    if so_far.take_event(event):
-                        answer.progress()
+                _take_chunk(so_far, answer, decoder, chunk)
                 if so_far.done:
                     grace.reschedule(loop.time() + _CLOSE_GRACE_S)
                 elif so_far.settled and grace.when() is None:
@@ -68,6 +72,30 @@ async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> N
             raise
     else:
         _take_rest(so_far, decoder)
+
+
+def _take_chunk(so_far: Gathering, answer: Answer, decoder: Decodes, chunk: bytes) -> None:
+    """Take what a chunk brings: events that are nothing but text at once, all others one by one."""
+    texts = decoder.plain(chunk)
+    if texts is None:
+        _take_events(so_far, answer, decoder.feed(chunk))
+        return
+    place = 0
+    while place < len(texts):
+        following = so_far.take_pieces(texts, place)
+        if following > place:
+            decoder.took(following - place)
+            answer.progress()
+        else:
+            _take_events(so_far, answer, decoder.again(texts[place]))
+            following += 1
+        place = following
+
+
+def _take_events(so_far: Gathering, answer: Answer, events: Iterable[Event]) -> None:
+    for event in events:
+        if so_far.take_event(event):
+            answer.progress()
 
 
 def _take_rest(so_far: Gathering, decoder: Decodes) -> None:

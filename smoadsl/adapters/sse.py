@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from smoadsl.adapters.lines import Event, Lines, bad_stream
+from smoadsl.adapters.lines import LINE_LIMIT, Event, Lines, bad_stream
 
 EVENT_LIMIT = 8 << 20
 EVENTS_LIMIT = 200_000
+_MOST_BEGUN = 4_096  # of an event that is put together of chunks as a whole; a longer one is taken line by line
 
 
 class Decoder:
@@ -18,9 +19,40 @@ class Decoder:
         self._data: list[str] = []
         self._size = 0  # of the event so far, in bytes
         self._events = 0
+        self._begun = b""  # an event of the plain form that has not ended yet
+
+    def plain(self, chunk: bytes) -> list[str] | None:
+        """The events that `chunk` completes, each as the text before its empty line, if nothing in it needs a closer
+        look: what most streams are. Else None, and `feed` is to be given the same chunk. What the caller can not read
+        by itself goes to `again`."""
+        if self._data or self._name or not (self._begun or self._at_an_event(chunk)):
+            return None
+        whole, end, rest = (self._begun + chunk).rpartition(b"\n\n")
+        if b"\r" in chunk or len(whole) > LINE_LIMIT or len(rest) > _MOST_BEGUN:
+            return None
+        try:
+            texts = whole.decode().split("\n\n") if end else []
+        except UnicodeDecodeError:
+            return None
+        self._begun = rest
+        self._lines.skip(len(whole) + len(end))
+        return texts
+
+    def _at_an_event(self, chunk: bytes) -> bool:
+        return self._lines.is_between_lines or chunk.startswith(b"data:")
+
+    def again(self, text: str) -> Iterator[Event]:
+        """The event in one of the texts that `plain` gave."""
+        raw = text.encode() + b"\n\n"
+        self._lines.skip(-len(raw))
+        return self._feed(raw)
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes. It must be run to its end before the next chunk is fed."""
+        begun, self._begun = self._begun, b""
+        return self._feed(begun + chunk)
+
+    def _feed(self, chunk: bytes) -> Iterator[Event]:
         for line in self._lines.feed(chunk):
             event = self._take_line(line)
             if event is not None:
@@ -28,6 +60,7 @@ class Decoder:
 
     def end(self) -> Iterator[Event]:
         """The event that was still open when the stream ended, if there was one."""
+        yield from self.feed(b"")
         if line := self._lines.end():
             self._take_line(line)
         if self._data:
@@ -53,7 +86,11 @@ class Decoder:
         event = Event(self._name, "\n".join(self._data)) if self._data else None
         self._name, self._data, self._size = "", [], 0
         if event is not None:
-            self._events += 1
-            if self._events > EVENTS_LIMIT:
-                raise bad_stream(self._provider, f"more than {EVENTS_LIMIT} events")
+            self.took(1)
         return event
+
+    def took(self, more: int) -> None:
+        """So many events were taken, here or by the caller."""
+        self._events += more
+        if self._events > EVENTS_LIMIT:
+            raise bad_stream(self._provider, f"more than {EVENTS_LIMIT} events")

@@ -108,6 +108,7 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
     """An answer as it is written down. A key that came back in it is not."""
     if isinstance(answer, Fault):
         return _taped_fault(connection, answer)
+    usage = answer.usage
     choices = [
         TapedChoice(
             text=without(one.text, connection.secrets),
@@ -119,7 +120,13 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
     return TapedReply(
         choices=choices,
         faults=[_taped_fault(connection, fault) for fault in answer.faults],
-        usage=asdict(answer.usage),
+        usage={
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "estimated": usage.estimated,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
         model=answer.model,
         lost_events=answer.lost_events,
     )

@@ -16,6 +16,8 @@ _LONG, _PART = 16, 12  # characters from which on a part of a secret is one too,
 def redacted(text: str, connection: Connection) -> str:
     """`text` without the key or any header value of this connection, also where they come encoded, cut up by spaces,
     line ends and quotes, or in part: of a long one, a third is enough to be left out."""
+    if not connection.api_key and not connection.headers:
+        return text
     return without(text, [secret for secret in (connection.api_key, *connection.headers.values()) if secret])
 
 
@@ -68,6 +70,11 @@ def _begun(text: str, form: str) -> int:
     """How many characters at the end of a text a form may begin with."""
     sizes = range(min(len(text), len(form) - 1), 0, -1)
     return next((size for size in sizes if form.startswith(text[-size:])), 0)
+
+
+def size_of(text: str) -> int:
+    """How many bytes a text has; half a character counts too."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def one_line(text: str) -> str:

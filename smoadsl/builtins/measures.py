@@ -24,14 +24,13 @@ def agreement(answers: Sequence[str | None]) -> float:
 
 def overlap(one: str, other: str) -> float:
     """How many words two texts share, of all that they have (Jaccard). It knows topics, not claims."""
-    a, b = set(_WORD.findall(one.casefold())), set(_WORD.findall(other.casefold()))
-    return len(a & b) / len(a | b) if a or b else 1.0
+    return _shared(_words(one), _words(other))
 
 
 def similarity(texts: Sequence[str]) -> float:
     """The mean overlap of each pair; 0 for fewer than two texts."""
-    pairs = list(combinations(texts, 2))
-    return sum(overlap(a, b) for a, b in pairs) / len(pairs) if pairs else 0.0
+    pairs = list(combinations(map(_words, texts), 2))
+    return sum(_shared(a, b) for a, b in pairs) / len(pairs) if pairs else 0.0
 
 
 def change(before: Sequence[str], now: Sequence[str]) -> float:
@@ -39,4 +38,13 @@ def change(before: Sequence[str], now: Sequence[str]) -> float:
     predecessor; 1 where there was no round before."""
     if not before or not now:
         return 1.0
-    return 1.0 - sum(max(overlap(text, old) for old in before) for text in now) / len(now)
+    earlier = [_words(text) for text in before]
+    return 1.0 - sum(max(_shared(words, old) for old in earlier) for words in map(_words, now)) / len(now)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
+
+
+def _shared(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b) if a or b else 1.0

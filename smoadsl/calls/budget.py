@@ -3,7 +3,7 @@
 The worst case of the aggregate is set aside first, so that a budget never costs the answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,9 @@ class Cost:
 
     def __sub__(self, other: "Cost") -> "Cost":
         return Cost(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
+
+
+NO_COST = Cost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,10 @@ class Budget:
 
     def __init__(self, limits: Limits, around: "Budget | None" = None, begun: float = 0.0, last_s: float = 0.0) -> None:
         self._limits = limits
-        self._around = around
-        self._taken = Cost()  # settled and reserved
-        self._aside = Cost()
+        self._chain: Sequence[Budget] = (self, *(around._chain if around else ()))  # from the inside out
+        self._counts = limits.calls is not None or limits.tokens is not None or limits.usd is not None
+        self._taken = NO_COST  # settled and reserved
+        self._aside: Callable[[], Cost] | Cost = NO_COST
         self._spent = ""
         self._end = None if limits.time_s is None else begun + limits.time_s
         self._last_s = last_s
@@ -63,22 +67,27 @@ class Budget:
     @property
     def spent(self) -> str:
         """Why no new call is made, in this budget or in one around it; empty while some may be."""
-        return next((budget._spent for budget in self._chain() if budget._spent), "")
+        return next((budget._spent for budget in self._chain if budget._spent), "")
 
     @property
     def taken(self) -> Cost:
         """What is settled, and what is reserved for calls under way."""
         return self._taken
 
-    def set_aside(self, cost: Cost) -> None:
-        """Keep this much for the aggregate; it replaces what was kept before."""
+    def set_aside(self, cost: Callable[[], Cost]) -> None:
+        """Keep this much for the aggregate; it replaces what was kept before. It is asked for when a call is made."""
         self._aside = cost
+
+    def _kept(self) -> Cost:
+        if not isinstance(self._aside, Cost):
+            self._aside = self._aside()
+        return self._aside
 
     def deadline(self, last: bool) -> Deadline | None:
         """When a call must have ended; `last` is the aggregate's."""
         ends = [
             Deadline(budget._end - (0.0 if last and budget is self else budget._last_s), budget)
-            for budget in self._chain()
+            for budget in self._chain
             if budget._end is not None
         ]
         return min(ends, key=lambda deadline: deadline.at, default=None)
@@ -91,34 +100,29 @@ class Budget:
     def reserve(self, cost: Cost, last: bool = False, extra: bool = False) -> None:
         """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing. That something
         `extra` does not fit does not make the budget spent."""
-        for budget in self._chain():
+        for budget in self._chain:
             budget._check(cost, last and budget is self, extra)
-        for budget in self._chain():
+        for budget in self._chain:
             budget._taken += cost
 
     def settle(self, reserved: Cost, actual: Cost) -> None:
         """Give back what a call did not need."""
-        for budget in self._chain():
-            budget._taken += actual - reserved
+        change = actual - reserved
+        for budget in self._chain:
+            budget._taken += change
 
     @property
     def is_limited(self) -> bool:
         """Whether this budget or one around it has any limit."""
-        return any(budget._limits != Limits() for budget in self._chain())
-
-    def _chain(self) -> "Sequence[Budget]":
-        chain: list[Budget] = []
-        budget: Budget | None = self
-        while budget is not None:
-            chain.append(budget)
-            budget = budget._around
-        return chain
+        return any(budget._limits != Limits() for budget in self._chain)
 
     def _check(self, cost: Cost, last: bool, extra: bool) -> None:
         if self._spent and not last:
             raise Exhausted(self._spent)
-        after = self._taken + cost if last else self._taken + self._aside + cost
         limits = self._limits
+        if not self._counts:
+            return
+        after = self._taken + cost if last else self._taken + self._kept() + cost
         if limits.calls is not None and after.calls > limits.calls:
             spent = f"the budget of {limits.calls:,} calls is spent"
         elif limits.tokens is not None and after.tokens > limits.tokens:

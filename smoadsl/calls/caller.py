@@ -98,7 +98,7 @@ class _Call:
 
     def _pass_over(self) -> None:
         """Leave a route that is not well for one that is; where none is, the one that is well first is waited for."""
-        if self.faults:
+        if self.faults or len(self.routes) == 1:
             return
         now = asyncio.get_running_loop().time()
         places = range(self.place, len(self.routes))
@@ -150,9 +150,10 @@ class _Call:
 
     def _attempt(self, route: Route, on_sent: OnSent = lambda: None) -> Copy:
         self.number += 1
+        retries = self._retries(route)
         turn = Turn(
             self.number,
-            patience=self._retries(route) - len(self.faults) if self._retries(route) else NEVER_WAITS,
+            patience=retries - len(self.faults) if retries else NEVER_WAITS,
             others=self.place + 1 < len(self.routes),
             again=bool(self.faults) or self.cut is not None,
             extra=self.cut is not None,

@@ -47,11 +47,15 @@ class Gate:
     async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
         """Wait until a request may begin. Raises `TurnedAway` when the route turns out to be of no use meanwhile."""
         loop = asyncio.get_running_loop()
-        if (fault := lane.shut(loop.time())) is not None:
+        now = loop.time()
+        if (fault := lane.shut(now)) is not None:
             raise TurnedAway(fault)
-        if others and not lane.is_open(loop.time()) and lane.last_fault is not None:
+        if others and not lane.is_open(now) and lane.last_fault is not None:
             raise TurnedAway(lane.last_fault)
         ticket = Ticket(weight, owner, patience, others, loop.create_future())
+        may_begin = self._begun < _IN_A_PASS and self._is_free(lane) and lane.line.is_empty
+        if may_begin and lane.ready_at(ticket, now) <= now:
+            return self._begin(lane, ticket, now)  # nobody waits who could have begun before it
         lane.line.add(ticket, first=again)
         self._dispatch()
         try:
@@ -67,7 +71,8 @@ class Gate:
         """The request has ended."""
         self._under_way -= 1
         leave.lane.under_way -= 1
-        self._dispatch()
+        if not all(lane.line.is_empty for lane in self._turns):
+            self._dispatch()
 
     @property
     def is_idle(self) -> bool:
@@ -86,19 +91,24 @@ class Gate:
         while waiting and self._under_way < self._slots and self._begun < _IN_A_PASS:
             lane = waiting.popleft()
             ticket = lane.line.head
-            if ticket is None or lane.under_way >= self._most_of_one():
+            if ticket is None or not self._is_free(lane):
                 continue
             if (at := lane.ready_at(ticket, now)) > now:
                 wake_at = min(wake_at, at)
                 continue
             lane.line.pop()
-            self._under_way += 1
-            self._count()
-            ticket.turn.set_result(lane.begin(ticket, now))
-            self._turns.remove(lane)
-            self._turns.append(lane)
+            ticket.turn.set_result(self._begin(lane, ticket, now))
             waiting.append(lane)
         self._wake(wake_at)
+
+    def _begin(self, lane: Lane, ticket: Ticket, now: float) -> Pass:
+        """Let a request begin; the turn of its route comes again after those of all others."""
+        self._under_way += 1
+        self._count()
+        if self._turns[-1] is not lane:
+            self._turns.remove(lane)
+            self._turns.append(lane)
+        return lane.begin(ticket, now)
 
     def _count(self) -> None:
         """One more begins; who has to wait for the next pass is looked for in it."""
@@ -111,10 +121,11 @@ class Gate:
         if was_full:
             self._dispatch()
 
-    def _most_of_one(self) -> int:
-        """How many slots a route may have at once: where there are others, some are kept free for them."""
+    def _is_free(self, lane: Lane) -> bool:
+        """Whether there is a slot for a route. Where there are other routes, some are kept free for them."""
         others = len(self._lanes) - 1
-        return self._slots - min(others, self._slots // _KEPT_FREE)
+        most = self._slots - min(others, self._slots // _KEPT_FREE)
+        return self._under_way < self._slots and lane.under_way < most
 
     def _wake(self, at: float) -> None:
         if at == self._wakes_at and self._timer is not None:

@@ -55,6 +55,11 @@ class Line:
             waiting.append(ticket)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits, not even one who gave up."""
+        return not self.owners
+
+    @property
     def head(self) -> Ticket | None:
         """Whose turn it is; those who gave up are passed over."""
         while self.owners:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
+from smoadsl.adapters.words import size_of
 from smoadsl.calls.learned import Learned, Sent
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.calls.told import Told
@@ -14,7 +15,7 @@ Weight = Mapping[Unit, float]
 
 def weight_of(request: Request) -> Weight:
     """The most that a request can count for: one token for two bytes that it says, and all that it may answer."""
-    size = sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages)
+    size = sum([size_of(message.content) for message in request.messages])
     output = request.sampling.max_tokens
     return {"requests": 1, "tokens": size // 2 + output, "input_tokens": size // 2, "output_tokens": output}
 
@@ -49,9 +50,11 @@ class Limits:
 
     def ready_at(self, weight: Weight, now: float) -> float:
         """When a request of this weight may begin."""
-        declared = [window.ready_at(weight[unit], now) for unit, window in self._declared.items()]
-        told = [window.ready_at(weight[unit], now) for unit, window in self._told.items()]
-        return max([self._learned.ready_at(now), *declared, *told])
+        at = self._learned.ready_at(now)
+        for windows in (self._declared, self._told):
+            for unit, window in windows.items():
+                at = max(at, window.ready_at(weight[unit], now))
+        return at
 
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
@@ -66,6 +69,8 @@ class Limits:
 
     def fits(self, exchange: Exchange) -> bool:
         """Whether what an answer tells is of these limits: the same size, where one is known."""
+        if not exchange.allowances:
+            return True
         known = {a.unit: self._told[a.unit].limit for a in exchange.allowances if a.unit in self._told}
         return all(a.limit in (None, known.get(a.unit, a.limit)) for a in exchange.allowances)
 
@@ -89,7 +94,7 @@ class Limits:
     def settle(self, grant: Grant, usage: Usage | None) -> None:
         """The request was accepted. What it took is known now, if the provider counted."""
         self._learned.accepted(grant.sent)
-        if usage is None or usage.estimated:
+        if usage is None or usage.estimated or not grant.taken:
             return
         actual: Weight = {
             "requests": 1,

@@ -28,13 +28,22 @@ class Price:
     cached: Decimal | None = None
     tiers: tuple[Tier, ...] = ()
 
+    def at_most(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """What so many tokens cost of which none are cached."""
+        at = self._at(input_tokens)
+        return (at.input * input_tokens + at.output * output_tokens) / _PER
+
     def of(self, usage: Usage) -> Decimal:
+        if not usage.cached_tokens:
+            return self.at_most(usage.input_tokens, usage.output_tokens)
         at = self._at(usage.input_tokens)
         cached = at.input if at.cached is None else at.cached
         fresh = usage.input_tokens - usage.cached_tokens
         return (at.input * fresh + cached * usage.cached_tokens + at.output * usage.output_tokens) / _PER
 
     def _at(self, input_tokens: int) -> "Price | Tier":
+        if not self.tiers:
+            return self
         reached = [tier for tier in self.tiers if input_tokens > tier.above]
         return reached[-1] if reached else self
 

@@ -77,6 +77,7 @@ class Session:
             provider.local,
             first_byte_timeout_s=provider.timeout_s,
             total_timeout_s=provider.timeout_s,
+            watched=True,
             dialect=dialect_of(provider.adapter, provider.base_url),
             public=frozenset(header for header, value in provider.headers.items() if not isinstance(value, Env)),
         )

@@ -28,7 +28,7 @@ class Tries:
 
     def earned(self) -> "Tries":
         """A call makes its first attempt."""
-        return replace(self, left=min(_MOST, self.left + _PER_CALL))
+        return Tries(min(_MOST, self.left + _PER_CALL), self.for_refused)
 
     def spent(self, fault: Fault | None = None) -> "Tries":
         """Another attempt follows this fault; without one, a copy is made of an attempt that is slow."""
@@ -38,7 +38,7 @@ class Tries:
 
     def answered(self) -> "Tries":
         """A good answer came."""
-        return replace(self, for_refused=min(_MOST_FOR_REFUSED, self.for_refused + 1.0))
+        return Tries(self.left, min(_MOST_FOR_REFUSED, self.for_refused + 1.0))
 
 
 def _is_harmless(fault: Fault) -> bool:

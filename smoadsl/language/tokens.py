@@ -106,7 +106,7 @@ def parser() -> Lark:
 
 def load(tables: Any) -> Lark:
     """A parser from tables as JSON keeps them."""
-    tables = _with_integer_keys(tables)
+    _number(tables)
     make: Callable[..., Lark] = Lark._load_from_dict  # what lark's own generated parsers call
     return make(tables["data"], tables["memo"], postlex=LineEnds(), propagate_positions=True)
 
@@ -119,11 +119,15 @@ def words(text: str) -> Iterator[Token]:
     return stream
 
 
-def _with_integer_keys(value: Any) -> Any:
+def _number(tables: Any) -> None:
     """Lark numbers its states and symbols; JSON has no keys but text."""
-    if isinstance(value, dict):
-        return {int(k) if k.isdecimal() else k: _with_integer_keys(v) for k, v in value.items()}
-    return [_with_integer_keys(v) for v in value] if isinstance(value, list) else value
+    parsing = tables["data"]["parser"]["parser"]
+    parsing["states"] = {int(state): _numbered(actions) for state, actions in parsing["states"].items()}
+    parsing["tokens"], tables["memo"] = _numbered(parsing["tokens"]), _numbered(tables["memo"])
+
+
+def _numbered(table: dict[str, Any]) -> dict[int, Any]:
+    return {int(number): value for number, value in table.items()}
 
 
 if __name__ == "__main__":

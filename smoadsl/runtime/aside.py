@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from smoadsl.adapters.base import Message
+from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import Budget, Cost
 from smoadsl.plan.plan import ModelAggregate, Pipeline
 from smoadsl.plan.reading import may_go_on
@@ -23,50 +25,62 @@ class Aside:
             self._aggregate = None  # nothing is counted
         self._budget = budget
         self._prompts = prompts
-        self._settled: list[Sizes] = []  # what went into the round under way, and what later ones may bring
         self._place = 0
         self._team: Sequence[str] = ()
         self._arrived: dict[str, int] = {}
+        self._before: list[Cost] = []  # with what went into the round under way, and with what later ones may bring
+        self._empty: dict[tuple[str, ...], tuple[Message, ...] | None] = {}  # the call without the texts, by agents
 
     def begin(self, seen: Sequence[Response]) -> None:
         """Nothing has run yet."""
-        self._settled = [_sizes(seen), *(may_go_on(layer, (), {}) for layer in self._layers)]
-        self._set()
+        if self._aggregate is not None:
+            self._begin([_sizes(seen), *(may_go_on(layer, (), {}) for layer in self._layers)])
 
     def begin_round(self, place: int, number: int, team: Sequence[str], before: Sequence[Response]) -> None:
         """Round `number` of the layer at `place` begins."""
+        if self._aggregate is None:
+            return
         later = self._layers[place if number < self._layers[place].rounds else place + 1 :]
-        self._settled = [_sizes(before), *(may_go_on(layer, (), {}) for layer in later)]
         self._place, self._team, self._arrived = place, team, {}
-        self._set()
+        self._begin([_sizes(before), *(may_go_on(layer, (), {}) for layer in later)])
 
     def arrived(self, response: Response) -> None:
         """A response of the round is there, and need no longer be guessed at."""
-        self._arrived |= _sizes([response])
-        self._set()
+        if self._aggregate is not None:
+            self._arrived |= _sizes([response])
+            self._budget.set_aside(self._most)
 
-    def _set(self) -> None:
-        if self._aggregate is None:
-            return
-        possible = list(self._settled)
+    def _begin(self, settled: Sequence[Sizes]) -> None:
+        self._before = [self._cost(sizes) for sizes in settled]
+        self._budget.set_aside(self._most)
+
+    def _most(self) -> Cost:
+        """The most that the aggregate may need, as far as is known."""
+        costs = list(self._before)
         if self._team:
-            possible.append(may_go_on(self._layers[self._place], self._team, self._arrived))
-        costs = [self._cost(self._aggregate, sizes) for sizes in possible]
-        tokens, usd = max(cost.tokens for cost in costs), max(cost.usd for cost in costs)
-        self._budget.set_aside(Cost(1, tokens, usd))
+            costs.append(self._cost(may_go_on(self._layers[self._place], self._team, self._arrived)))
+        return Cost(1, max(cost.tokens for cost in costs), max(cost.usd for cost in costs))
 
-    def _cost(self, aggregate: ModelAggregate, sizes: Sizes) -> Cost:
+    def _cost(self, sizes: Sizes) -> Cost:
         """The aggregate's call with responses of these sizes: the messages as they would be, without the texts."""
-        responses = [Response(agent, "", None) for agent in sizes]
-        try:
-            messages = self._prompts.aggregate(aggregate.call, responses, "", 0)
-        except RenderError:  # a template that needs what these responses lack could not be sent either
+        aggregate, agents = self._aggregate, tuple(sizes)
+        assert aggregate is not None
+        if agents not in self._empty:
+            self._empty[agents] = self._messages(aggregate, agents)
+        messages = self._empty[agents]
+        if messages is None:
             return Cost()
         return cost_at_most(aggregate.call, messages, aggregate.output, sum(sizes.values())).cost
 
+    def _messages(self, aggregate: ModelAggregate, agents: Sequence[str]) -> tuple[Message, ...] | None:
+        try:
+            return self._prompts.aggregate(aggregate.call, [Response(agent, "", None) for agent in agents], "", 0)
+        except RenderError:  # a template that needs what these responses lack could not be sent either
+            return None
+
 
 def _sizes(responses: Sequence[Response]) -> Sizes:
-    return {r.agent: len(r.text.encode("utf-8", "surrogatepass")) // 2 + 1 for r in responses}
+    return {r.agent: size_of(r.text) // 2 + 1 for r in responses}
 
 
 def time_for_the_aggregate_s(pipeline: Pipeline) -> float:

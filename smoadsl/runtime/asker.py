@@ -1,7 +1,7 @@
 """Asker, to make the calls of one run and tell each as events: what was sent, what came of it, what it took."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -9,7 +9,7 @@ from typing import Any
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
-from smoadsl.calls.attempt import CACHED, Ask, Attempt
+from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.route import Route
@@ -19,7 +19,6 @@ from smoadsl.runtime.meter import Books, Meter, cost_at_most
 from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
-_TOLD = ("purpose", "agent", "layer", "round", "repair", "references", "samples")
 _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 Emit = Callable[[events.Event], None]
 
@@ -70,7 +69,7 @@ class Asker:
 
     @property
     def totals(self) -> events.Totals:
-        return self._books.totals.model_copy(update={"seconds": self.now})
+        return self._books.totals(self.now)
 
     @property
     def spent(self) -> str:
@@ -101,21 +100,19 @@ class Asker:
             meter.open(late, n * call.routes[0].sampling.max_tokens)
         except Exhausted as exhausted:
             raise Fault(FaultKind.LOCAL, str(exhausted)) from None
-        number = self._books.add(calls=1).calls
-        told = {name: getattr(place, name) for name in _TOLD}
-        self.tell(
-            events.CallStarted, call=number, model=call.model, messages=messages, labels=dict(place.labels), **told
-        )
-        routes = [self._seeded(route, place) for route in call.routes]
+        self._books.calls += 1
+        number = self._books.calls
+        self._tell_start(number, place, call, messages)
+        routes = [route if route.sampling.seed is None else self._seeded(route, place) for route in call.routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
         ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n, self._row)
         attempted = partial(self._attempted, number)
         try:
-            async with asyncio.timeout_at(deadline.at if deadline else None):
-                _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
-                if missing := n - len(reply.answers):  # some were cut or refused: those are asked for once more
-                    _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
-                    reply = _together(reply, more)
+            if deadline is None:
+                reply = await self._answers(routes, ask, meter, attempted, on_text)
+            else:
+                async with asyncio.timeout_at(deadline.at):
+                    reply = await self._answers(routes, ask, meter, attempted, on_text)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
@@ -125,49 +122,84 @@ class Asker:
             raise fault from None
         finally:
             meter.close()
-        usage = reply.usage
-        self.tell(
-            events.CallSucceeded,
-            call=number,
-            text=reply.text,
-            others=tuple(other.text for other in reply.others),
-            finish=reply.finish,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            estimated=usage.estimated,
-            model=reply.model,
-        )
+        self._tell_end(number, reply)
         return number, reply
+
+    async def _answers(
+        self, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt, on_text: OnText | None
+    ) -> Reply:
+        """All the answers to a call. Those that were cut or refused are asked for once more."""
+        _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
+        missing = ask.n - 1 - len(reply.others)
+        if not missing:
+            return reply
+        _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
+        return _together(reply, more)
 
     def _seeded(self, route: Route, place: Place) -> Route:
         """A model's seed is mixed with agent and round, so that equal models do not answer alike."""
-        seed = route.sampling.seed
-        if seed is None:
-            return route
-        mixed = seed_for(self._seed, seed, place.agent, place.layer, place.round)
+        mixed = seed_for(self._seed, route.sampling.seed, place.agent, place.layer, place.round)
         return replace(route, sampling=replace(route.sampling, seed=mixed))
+
+    # Events of every call are made without a detour: there are many.
+
+    def _tell_start(self, number: int, place: Place, call: Call, messages: tuple[Message, ...]) -> None:
+        self._emit(
+            events.CallStarted(
+                at_s=self.now,
+                call=number,
+                purpose=place.purpose,
+                agent=place.agent,
+                model=call.model,
+                layer=place.layer,
+                round=place.round,
+                repair=place.repair,
+                messages=messages,
+                labels=dict(place.labels),
+                references=place.references,
+                samples=place.samples,
+            )
+        )
+
+    def _tell_end(self, number: int, reply: Reply) -> None:
+        usage = reply.usage
+        self._emit(
+            events.CallSucceeded(
+                at_s=self.now,
+                call=number,
+                text=reply.text,
+                others=tuple([other.text for other in reply.others]),
+                finish=reply.finish,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cached_tokens=usage.cached_tokens,
+                estimated=usage.estimated,
+                model=reply.model,
+            )
+        )
 
     def _attempted(self, number: int, attempt: Attempt) -> None:
         if attempt.outcome != CACHED:
-            self._books.add(attempts=1)
-        self.tell(
-            events.CallAttempted,
-            call=number,
-            attempt=attempt.number,
-            route=attempt.route,
-            outcome=attempt.outcome,
-            message=attempt.message,
-            status=attempt.status,
-            elapsed_s=attempt.elapsed_s,
-            wait_s=attempt.wait_s,
-            next_route=attempt.next_route,
-            why=attempt.why,
-            queued_s=attempt.queued_s,
-            received_bytes=attempt.received_bytes,
-            answer=None if attempt.answer is None else taped(_NOBODY, attempt.answer),
-            shown=attempt.shown,
-            text_after_s=attempt.text_after_s,
+            self._books.attempts += 1
+        self._emit(
+            events.CallAttempted(
+                at_s=self.now,
+                call=number,
+                attempt=attempt.number,
+                route=attempt.route,
+                outcome=attempt.outcome,
+                message=attempt.message,
+                status=attempt.status,
+                elapsed_s=attempt.elapsed_s,
+                wait_s=attempt.wait_s,
+                next_route=attempt.next_route,
+                why=attempt.why,
+                queued_s=attempt.queued_s,
+                received_bytes=attempt.received_bytes,
+                answer=None if attempt.answer is None else taped(_NOBODY, attempt.answer),
+                shown=attempt.shown,
+                text_after_s=attempt.text_after_s,
+            )
         )
 
 

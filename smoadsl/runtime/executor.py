@@ -198,14 +198,14 @@ class _Execution:
         """An agent's response, which chooses among those that went on what it sees."""
         team, number = step.team, step.number
         references, own = seen_by(agent, team.names, carried)
-        seen = [r for r in carried if r is own or r in references]
+        seen = [r for r in carried if r is own or r in references] if own else references
         name = self._inside + agent.name
         try:
             match agent.does:
                 case Call() as call:
 
                     def write(read: Sequence[Response]) -> tuple[Message, ...]:
-                        others, itself = seen_by(agent, team.names, read)
+                        others, itself = (references, own) if read is seen else seen_by(agent, team.names, read)
                         return self._prompts.propose(agent, others, itself, team.shown_as, number)
 
                     messages = fitted(self._asker, team.shown_as, number, name, call, seen, write)
@@ -233,7 +233,8 @@ class _Execution:
 
     async def _proposal(self, team: Team, place: Place, name: str, call: Call, messages: tuple[Message, ...]) -> str:
         """The answer of one agent, whose call others may share."""
-        group = next((group for group in team.layer.merged if name in group), None)
+        merged = team.layer.merged
+        group = next((group for group in merged if name in group), None) if merged else None
         if group is None:
             return (await self._asker.ask(place, call, messages))[1].text
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from smoadsl.adapters.base import Message
+from smoadsl.adapters.words import size_of
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker
@@ -30,17 +31,17 @@ def fitted(
     if route.context is None or not responses:
         return messages
     room = _BYTES_PER_TOKEN * max(route.context - route.sampling.max_tokens, 0)
-    excess = sum(_size(message.content) for message in messages) - room
+    excess = sum([size_of(message.content) for message in messages]) - room
     if excess <= 0:
         return messages
-    sizes = [_size(response.text) for response in responses]
-    most = _level(sizes, sum(sizes) - excess - len(sizes) * _size(_MARK))
+    sizes = [size_of(response.text) for response in responses]
+    most = _level(sizes, sum(sizes) - excess - len(sizes) * size_of(_MARK))
     why = (
         f"what {who} reads is too long for {route.model}, which can hold {route.context:,} tokens: "
         f"the longest responses were cut to {most:,} bytes"
     )
     asker.tell(events.Degraded, layer=layer, round=round_, why=why)
-    return write([replace(r, text=_cut(r.text, most)) if _size(r.text) > most else r for r in responses])
+    return write([replace(r, text=_cut(r.text, most)) if size_of(r.text) > most else r for r in responses])
 
 
 def _level(sizes: Sequence[int], room: int) -> int:
@@ -56,7 +57,3 @@ def _level(sizes: Sequence[int], room: int) -> int:
 def _cut(text: str, most: int) -> str:
     """At most so many bytes of a text, and a mark."""
     return text.encode("utf-8", "surrogatepass")[:most].decode("utf-8", "ignore") + _MARK
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,5 +1,6 @@
 """Journal, to keep a run's events in a file, one JSON object a line, and to read them again."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -24,14 +25,36 @@ class JournalError(Exception):
 
 
 def journal_to(file: BinaryIO) -> Callable[[Event], None]:
-    """Writes each event as it happens. Pieces of the streamed answer are left out: the whole text follows them."""
+    """Writes each event as it happens; all that happen in one turn of the event loop are flushed together, at its end.
+    Pieces of the streamed answer are left out: the whole text follows them."""
+    lines: list[bytes] = []
+
+    def flush() -> None:
+        if lines and not file.closed:
+            file.write(b"".join(lines))
+            file.flush()
+        lines.clear()
 
     def write(event: Event) -> None:
-        if not isinstance(event, AnswerPiece):
-            file.write(event.model_dump_json().encode() + b"\n")
-            file.flush()
+        if isinstance(event, AnswerPiece):
+            return
+        lines.append(event.__pydantic_serializer__.to_json(event) + b"\n")
+        if len(lines) == 1 and not isinstance(event, RunFinished | RunFailed):
+            _at_the_end_of_this_turn(flush)
+        elif isinstance(event, RunFinished | RunFailed):
+            flush()
 
     return write
+
+
+def _at_the_end_of_this_turn(flush: Callable[[], None]) -> None:
+    """Have it done then; at once where no event loop runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        flush()
+    else:
+        loop.call_soon(flush)
 
 
 def read_journal(path: Path) -> Iterator[Event]:

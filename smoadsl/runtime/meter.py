@@ -2,45 +2,63 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from smoadsl.adapters.base import Message, Usage
-from smoadsl.calls.budget import Budget, Cost
+from smoadsl.adapters.words import size_of
+from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
 
+_NOTHING = Decimal(0)
 
-@dataclass
+
+@dataclass(slots=True)
 class Books:
     """What all pipelines of a run share."""
 
     begun: float
-    totals: events.Totals = field(default_factory=events.Totals)
+    calls: int = 0
+    attempts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+    estimated: bool = False
+    unpriced: bool = False
 
-    def add(self, **amounts: float) -> events.Totals:
-        update = {name: getattr(self.totals, name) + amount for name, amount in amounts.items()}
-        self.totals = self.totals.model_copy(update=update)
-        return self.totals
+    def totals(self, seconds: float) -> events.Totals:
+        """What was taken by then, as events tell it."""
+        return events.Totals(
+            calls=self.calls,
+            attempts=self.attempts,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            estimated=self.estimated,
+            usd=self.usd,
+            unpriced=self.unpriced,
+            seconds=seconds,
+        )
 
-    def flag(self, **flags: bool) -> None:
-        self.totals = self.totals.model_copy(update={name: True for name, is_so in flags.items() if is_so})
+    def took(self, input_tokens: int, output_tokens: int, usd: float, estimated: bool, unpriced: bool) -> None:
+        """An attempt is over that is paid for."""
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.usd += usd
+        self.estimated = self.estimated or estimated
+        self.unpriced = self.unpriced or unpriced
 
 
 @dataclass(frozen=True, slots=True)
 class Worst:
     """The most that one attempt of a call can take."""
 
+    cost: Cost
     input_tokens: int
     output_tokens: int
-    usd: Decimal
     is_priced: bool
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(0, self.input_tokens + self.output_tokens, self.usd)
 
 
 class Meter:
@@ -54,8 +72,15 @@ class Meter:
         self._books = books
         self._budget = budget
         self._last = last
-        self._worst = worst
-        self._spare = Cost()
+        self._worst_of = worst
+        self._known: tuple[int, Worst] | None = None
+        self._spare = NO_COST
+
+    def _worst(self, max_tokens: int) -> Worst:
+        """The same is asked for twice for nearly every call."""
+        if self._known is None or self._known[0] != max_tokens:
+            self._known = max_tokens, self._worst_of(max_tokens)
+        return self._known[1]
 
     def open(self, late: bool, max_tokens: int) -> None:
         """Reserve the call and its first attempt before it begins. Raises `Exhausted`."""
@@ -66,7 +91,7 @@ class Meter:
             assert deadline is not None
             raise deadline.budget.time_is_up()
         cost = self._worst(max_tokens).cost
-        self._budget.reserve(Cost(1) + cost, self._last)  # a call that has begun stays one
+        self._budget.reserve(Cost(1, cost.tokens, cost.usd), self._last)  # a call that has begun stays one
         self._spare = cost
 
     def bill(self, max_tokens: int, extra: bool = False) -> "Bill":
@@ -75,24 +100,20 @@ class Meter:
         if self._budget is not None and self._spare != worst.cost:
             self._give_back()
             self._budget.reserve(worst.cost, self._last, extra)
-        self._spare = Cost()
+        self._spare = NO_COST
         return Bill(self, worst)
 
     def answered(self, worst: Worst, usage: Usage, price: Price | None) -> None:
         """An attempt has its reply. What the provider did not count stays reserved as it was."""
-        usd = price.of(usage) if price else Decimal(0)
-        self._books.add(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, usd=float(usd))
-        self._books.flag(estimated=usage.estimated, unpriced=price is None)
+        usd = price.of(usage) if price else _NOTHING
+        self._books.took(usage.input_tokens, usage.output_tokens, float(usd), usage.estimated, price is None)
         if self._budget is not None and not usage.estimated:
             self._budget.settle(worst.cost, Cost(0, usage.input_tokens + usage.output_tokens, usd))
 
     def failed(self, worst: Worst, billed: bool) -> None:
         """An attempt brought no answer: if it may be billed, what was reserved for it is spent."""
         if billed:
-            self._books.add(
-                input_tokens=worst.input_tokens, output_tokens=worst.output_tokens, usd=float(worst.cost.usd)
-            )
-            self._books.flag(estimated=True, unpriced=not worst.is_priced)
+            self._books.took(worst.input_tokens, worst.output_tokens, float(worst.cost.usd), True, not worst.is_priced)
             return
         self._give_back()
         self._spare = worst.cost
@@ -102,9 +123,9 @@ class Meter:
         self._give_back()
 
     def _give_back(self) -> None:
-        if self._budget is not None and self._spare != Cost():
-            self._budget.settle(self._spare, Cost())
-        self._spare = Cost()
+        if self._budget is not None and self._spare is not NO_COST:
+            self._budget.settle(self._spare, NO_COST)
+        self._spare = NO_COST
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +151,18 @@ def cost_at_most(
 ) -> Worst:
     """The worst case of a call: its input counted as one token for two bytes, and all that it may answer, or so many
     tokens if that is more."""
-    texts = [message.content for message in messages] + ([json.dumps(schema)] if schema else [])
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    size = sum([size_of(message.content) for message in messages]) + (size_of(json.dumps(schema)) if schema else 0)
     input_tokens = size // 2 + 1 + more_input_tokens
-    asked = [route for route in call.routes if not route.written]
-    if not asked:
-        return Worst(0, 0, Decimal(0), True)
-    usages = [(r, Usage(input_tokens, max(output_tokens, r.sampling.max_tokens))) for r in asked]
-    prices = [route.price.of(usage) for route, usage in usages if route.price]
-    most = max(usage.output_tokens for _, usage in usages)
-    return Worst(input_tokens, most, max(prices, default=Decimal(0)), len(prices) == len(asked))
+    most, dearest, is_priced = 0, _NOTHING, True
+    for route in call.routes:
+        if route.written:
+            continue
+        tokens = max(output_tokens, route.sampling.max_tokens)
+        most = max(most, tokens)
+        if route.price is None:
+            is_priced = False
+        else:
+            dearest = max(dearest, route.price.at_most(input_tokens, tokens))
+    if not most:  # all of it is written already
+        input_tokens = 0
+    return Worst(Cost(0, input_tokens + most, dearest), input_tokens, most, is_priced)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from smoadsl.adapters.base import Message
 from smoadsl.plan.plan import Agent, Call, Judge
@@ -39,12 +39,25 @@ class InRound(Protocol):
     def number(self) -> int: ...
 
 
+class _Told(NamedTuple):
+    """All that decides what an agent is sent, but for the conversation. `agent` is empty where its name does not."""
+
+    template: str
+    role: str
+    agent: str
+    layer: str
+    round: int
+    references: tuple[Response, ...]
+    own: Response | None
+
+
 class Prompts:
     """Writes messages for one conversation, from a plan's templates."""
 
     def __init__(self, templates: Mapping[str, str], conversation: Conversation) -> None:
         self._templates = templates
         self._conversation = conversation
+        self._written: dict[_Told, tuple[Message, ...]] = {}  # in the round that writes now
         self._shared: dict[str, Any] = {
             "prompt": conversation.prompt,
             "messages": [{"role": m.role, "content": m.content} for m in conversation.turns],
@@ -66,7 +79,21 @@ class Prompts:
         self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
     ) -> tuple[Message, ...]:
         """One system message (the caller's, the role, the template), then the conversation. The built-in templates
-        speak only of references, so without any they are left out; an author's template always has its say."""
+        speak only of references, so without any they are left out; an author's template always has its say.
+
+        Agents that are told the same get the same messages: those of a layer are mostly written once."""
+        name = values["agent"] if "agent" in self._templates[call.template] else ""
+        told = _Told(call.template, role, name, values["layer"], values["round"], tuple(references), own)
+        if (written := self._written.get(told)) is not None:
+            return written
+        if any((told.layer, told.round) != (other.layer, other.round) for other in self._written):
+            self._written.clear()  # of another round
+        self._written[told] = messages = self._new(call, role, references, own, values)
+        return messages
+
+    def _new(
+        self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
+    ) -> tuple[Message, ...]:
         parts = [self._conversation.system, role]
         if references or own or not call.built_in:
             data = {"references": [r.data() for r in references], "own": own.data() if own else None}

@@ -5,7 +5,7 @@ another, as the conversation or as an instruction.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, pass_context
@@ -54,19 +54,21 @@ def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
 
     Who reads has no part in it, so that agents that are told the same read the same."""
     told = {name: value for name, value in context.get_all().items() if name != "agent"}
-    return fenced(pieces, list(_texts(told)))
+    texts: list[str] = []
+    _gather(told, texts)
+    return fenced(pieces, texts)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _gather(value: Any, texts: list[str]) -> None:
     """All the texts that a template is given."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+        texts.append(value)
+    elif isinstance(value, dict):
         for inner in value.values():
-            yield from _texts(inner)
+            _gather(inner, texts)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _texts(inner)
+            _gather(inner, texts)
 
 
 def render(text: str, name: str, values: Mapping[str, Any]) -> str:

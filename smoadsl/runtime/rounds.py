@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from smoadsl.builtins.judges import shuffled
 from smoadsl.builtins.verdicts import Question
@@ -24,7 +25,7 @@ class RoundFailed(Exception):
 Respond = Callable[[Agent], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Team:
     """The agents of a layer that run, in declared order. `values` are those by which its `when` let it run."""
 
@@ -33,7 +34,7 @@ class Team:
     agents: tuple[Agent, ...]
     values: events.Values
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(agent.name for agent in self.agents)
 
@@ -108,17 +109,19 @@ async def _enough(team: Team, tasks: Sequence[asyncio.Future[Response]]) -> None
     loop = asyncio.get_running_loop()
     quorum = team.layer.quorum
     until = loop.time() + (quorum.after_s if quorum else 0.0)
-    pending = set(tasks)
+    needed, ended, failed = _needed(team), 0, 0
+    pending: set[asyncio.Future[Response]] = set(tasks)
+    when = asyncio.FIRST_COMPLETED if quorum is not None else asyncio.FIRST_EXCEPTION
     while pending:
-        done = [task for task in tasks if task.done()]
-        failed = sum(task.exception() is not None for task in done)
-        if len(tasks) - failed < _needed(team):
+        if len(tasks) - failed < needed:
             return
-        met = quorum is not None and len(done) - failed >= _needed(team)
+        met = quorum is not None and ended - failed >= needed
         if met and loop.time() >= until:
             return
         timeout = until - loop.time() if met else None
-        _, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done, pending = await asyncio.wait(pending, timeout=timeout, return_when=when)
+        ended += len(done)
+        failed += sum(task.exception() is not None for task in done)
 
 
 def _failures(team: Team, tasks: Sequence[asyncio.Future[Response]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Stopping, to decide stop rules and `when`: by what is known first, by asking moderators only while it is open."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smoadsl.builtins import measures
@@ -14,6 +14,36 @@ from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.select import Selection, all_equal
 from smoadsl.runtime.verdicts import ask_moderator
 
+Value = float | None
+
+
+class Measured(Mapping[str, Value]):
+    """Measures by name, each of which is taken when somebody first asks for it: most of them nobody does."""
+
+    def __init__(self) -> None:
+        self._ways: dict[str, Callable[[], Value]] = {}
+        self._values: dict[str, Value] = {}
+
+    def know(self, **values: Value) -> None:
+        self._values |= values
+
+    def can_take(self, name: str, way: Callable[[], Value]) -> None:
+        self._ways[name] = way
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._values:
+            self._values[name] = self._ways[name]()
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values or name in self._ways
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._ways, **self._values})
+
+    def __len__(self) -> int:
+        return len({**self._ways, **self._values})
+
 
 @dataclass
 class Standing:
@@ -22,37 +52,44 @@ class Standing:
     layer: str
     number: int
     responses: Sequence[Response] = ()
-    known: dict[str, float | None] = field(default_factory=dict)
+    known: Measured = field(default_factory=Measured)
     said: dict[Question, bool] = field(default_factory=dict)
     reason: str = ""
 
     @classmethod
     def before_judging(cls, layer: str, number: int, responses: Sequence[Response]) -> "Standing":
         """What is known as soon as the responses are there, and stays so."""
-        known: dict[str, float | None] = {
-            "agreement": measures.agreement([r.value for r in responses]),
-            "similarity": measures.similarity([r.text for r in responses]),
-            "round": number,
-        }
-        return cls(layer, number, responses, known)
+        standing = cls(layer, number, responses)
+        standing.known.can_take("agreement", lambda: measures.agreement([r.value for r in responses]))
+        standing.known.can_take("similarity", lambda: measures.similarity([r.text for r in responses]))
+        standing.known.know(round=number)
+        return standing
 
     def after_judging(self, selection: Selection, before: Sequence[Response]) -> None:
         """What the verdict adds. `before` is what went on from the layer's round before; the first has none."""
-        earlier = [r.text for r in before] if self.number > 1 else []
-        self.known["change"] = measures.change(earlier, [r.text for r in selection.kept])
+        earlier = before if self.number > 1 else ()
+        self.known.can_take(
+            "change", lambda: measures.change([r.text for r in earlier], [r.text for r in selection.kept])
+        )
         scores = list(selection.scores.values())
-        self.known["score.best"] = max(scores, default=None)
-        self.known["score.worst"] = min(scores, default=None)
-        self.known["score.mean"] = sum(scores) / len(scores) if scores else None
+        self.known.know(
+            **{
+                "score.best": max(scores, default=None),
+                "score.worst": min(scores, default=None),
+                "score.mean": sum(scores) / len(scores) if scores else None,
+            }
+        )
 
     def spent(self, totals: Totals) -> None:
         """What the run has taken by now."""
-        self.known |= {
-            "spent.calls": totals.calls,
-            "spent.tokens": totals.input_tokens + totals.output_tokens,
-            "spent.usd": totals.usd,
-            "spent.time": totals.seconds,
-        }
+        self.known.know(
+            **{
+                "spent.calls": totals.calls,
+                "spent.tokens": totals.input_tokens + totals.output_tokens,
+                "spent.usd": totals.usd,
+                "spent.time": totals.seconds,
+            }
+        )
 
     def said_by_all(self, condition: Condition) -> None:
         """Equal answers count as the yes of every moderator that a condition asks."""

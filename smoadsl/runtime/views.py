@@ -12,11 +12,12 @@ def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> 
 
     `names` are the layer's agents in declared order. Own is who has the same name; what a judge dropped is gone.
     """
+    kind = agent.view.kind
+    if kind == "all" or not carried:
+        return list(carried), None
     own = next((r for r in carried if r.agent == agent.name), None)
     others = [r for r in carried if r.agent != agent.name]
-    match agent.view.kind:
-        case "all":
-            return list(carried), None
+    match kind:
         case "none":
             return [], None
         case "own":
@@ -29,7 +30,7 @@ def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> 
         case "named":
             return [r for r in carried if agent.view.is_of(r.agent)], None
         case _:
-            assert_never(agent.view.kind)
+            assert_never(kind)
 
 
 def needed_by(agent: Agent, names: Sequence[str], carried: Sequence[str]) -> frozenset[str]:

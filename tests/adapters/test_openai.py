@@ -19,7 +19,8 @@ from tests.adapters.attempts import (
     tried,
 )
 from tests.adapters.cases import BAD, CUT, EMPTY, REFUSED, STATUS, Case, check, whole
-from tests.adapters.wall import CHUNKED_HEAD, STREAM_HEAD, Act, answer, chunked, drip, events, head
+from tests.adapters.protocols import PIECES
+from tests.adapters.wall import CHUNKED_HEAD, STREAM_HEAD, Act, Wait, answer, chunked, drip, events, head
 
 OPEN = head(200, {"Content-Type": "application/json"})  # only the closed connection ends its body
 
@@ -191,7 +192,13 @@ def test_lost_events_are_counted() -> None:
 
 def test_an_empty_content_is_not_sent_on() -> None:
     result = tried([STREAM_HEAD, STREAM, CLOSE], stream=True)
-    assert result.pieces == ["Be", "cause", " – 🐝."]
+    assert result.pieces == ["Because – 🐝."]  # what arrives together is handed on together
+
+
+def test_pieces_are_handed_on_as_they_arrive() -> None:
+    slow = [act for text in PIECES for act in (events(piece(text)), Wait(0.02))]
+    result = tried([STREAM_HEAD, *slow, events(LAST), CLOSE], stream=True)
+    assert result.pieces == PIECES
 
 
 def test_what_a_request_holds_is_what_is_sent() -> None:

@@ -1,6 +1,7 @@
 """Test sse, to see that however the bytes come, the events are the same."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -35,9 +36,27 @@ def decoded(*chunks: bytes) -> list[Event]:
     return [*events, *decoder.end()]
 
 
-def outcome(*chunks: bytes) -> list[Event] | str:
+def decoded_by_texts(*chunks: bytes) -> list[Event]:
+    """The same for a caller who takes whole events as texts where there are such, and one in three of them alone."""
+    decoder, events = Decoder("p"), list[Event]()
+    for chunk in chunks:
+        texts = decoder.plain(chunk)
+        if texts is None:
+            events += decoder.feed(chunk)
+            continue
+        for text in texts:
+            data = text.removeprefix("data: ")
+            if len(data) % 3 == 0 and text.startswith("data: ") and "\n" not in data:
+                events.append(Event("", data))
+                decoder.took(1)
+            else:
+                events += decoder.again(text)
+    return [*events, *decoder.end()]
+
+
+def outcome(*chunks: bytes, way: Callable[..., list[Event]] = decoded) -> list[Event] | str:
     try:
-        return decoded(*chunks)
+        return way(*chunks)
     except Fault as fault:
         return f"{fault.kind}: {fault.message}"
 
@@ -68,6 +87,26 @@ def test_any_cuts_give_what_the_whole_gives(stream: bytes, data: st.DataObject) 
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     assert outcome(*chunks) == outcome(stream)
+
+
+ordinary = st.lists(st.sampled_from([b"data: x\n\n", b'data: {"a": 1}\n\n', b": c\n\n", *fields, b"\n"]), max_size=30)
+
+
+@given(st.one_of(streams, ordinary.map(b"".join)), st.data())
+def test_events_taken_as_texts_are_the_same(stream: bytes, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert outcome(*chunks, way=decoded_by_texts) == outcome(stream)
+
+
+def test_an_event_that_grows_long_is_no_longer_taken_as_a_text() -> None:
+    long = b"data: " + b"x" * (2 * sse._MOST_BEGUN)
+    decoder = Decoder("p")
+    assert decoder.plain(long[:100]) == []
+    assert decoder.plain(long[100:]) is None
+    assert list(decoder.feed(long[100:])) == []
+    assert list(decoder.feed(b"\n\n")) == [Event("", "x" * (2 * sse._MOST_BEGUN))]
+    assert decoder.plain(b"data: y\n\n") == ["data: y"]
 
 
 @given(st.lists(parts, max_size=30).map(b"".join))
