@@ -6,14 +6,15 @@ baseline, and the efficiency ratio, which is what a sparse pipeline takes over w
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
 from smoadsl.plan.plan import Frozen, Plan
 from smoadsl.scale.records import Result
-from smoadsl.score.outcome import Outcome, Scale
+from smoadsl.score.outcome import Outcome, Scale, Scored
 from smoadsl.score.statistics import by_category, improvement, pareto_front, summarise
+from smoadsl.score.winning import Preference, length_controlled
 
 Unit = Literal["tokens", "usd", "seconds"]
 UNITS: tuple[Unit, ...] = ("tokens", "usd", "seconds")
@@ -56,7 +57,8 @@ class Saved(Frozen):
 class Entry(Frozen):
     """One pipeline. `scored` of its `rows` have a score; the others are counted apart: `missing` have no answer, in
     `refused` the model refused, of `unreadable` nothing could be made. `ties` are some of the scored, `degraded` some
-    of all. `settings` are the params that were swept."""
+    of all. `settings` are the params that were swept. `length_controlled`, of preferences over a reference: the
+    score that answers of the reference's length would have."""
 
     name: str
     settings: dict[str, str]
@@ -69,6 +71,7 @@ class Entry(Frozen):
     degraded: int
     score: Score | None
     improvement_percent: float | None = None
+    length_controlled: float | None = None
     categories: dict[str, float]
     category_mean: float | None
     calls: float
@@ -108,11 +111,14 @@ class Comparison(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """One row of one pipeline: what came of it, what the scorer says, and the category that the row names."""
+    """One row of one pipeline: what came of it, and what the scorer says. `parts` are outcomes that are told apart as
+    well, by category, or by the aspects that the whole is the mean of. `lengths` are those of the answer and of the
+    reference that it was compared with, in characters."""
 
     result: Result
     outcome: Outcome
-    category: str = ""
+    parts: Mapping[str, Outcome] = field(default_factory=dict)
+    lengths: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +202,8 @@ def _entry(entrant: Entrant, rows: Sequence[Marked], measure: Measure) -> Entry:
         score = Score(mean=summary.mean, low=summary.interval.low, high=summary.interval.high)
     named: dict[str, list[Outcome]] = defaultdict(list)
     for row in rows:
-        if row.category:
-            named[row.category].append(row.outcome)
+        for name, outcome in row.parts.items():
+            named[name].append(outcome)
     categories, category_mean = by_category(named, measure.scale)
     results, tally, savings = [row.result for row in rows], summary.tally, entrant.plan.savings
     return Entry(
@@ -211,6 +217,7 @@ def _entry(entrant: Entrant, rows: Sequence[Marked], measure: Measure) -> Entry:
         ties=tally.ties,
         degraded=sum(bool(result.degraded) for result in results),
         score=score,
+        length_controlled=_length_controlled(rows),
         categories={name: one.mean for name, one in sorted(categories.items()) if one.mean is not None},
         category_mean=category_mean,
         calls=fmean(result.calls for result in results),
@@ -221,6 +228,15 @@ def _entry(entrant: Entrant, rows: Sequence[Marked], measure: Measure) -> Entry:
         stopped=dict(sorted(Counter(result.stopped[-1] for result in results if result.stopped).items())),
         saved=Saved(calls=sum(one.full_calls for one in savings), tokens=sum(one.full_tokens for one in savings)),
     )
+
+
+def _length_controlled(rows: Sequence[Marked]) -> float | None:
+    found = [
+        Preference(row.outcome.value, *row.lengths)
+        for row in rows
+        if row.lengths is not None and isinstance(row.outcome, Scored)
+    ]
+    return length_controlled(found) / 100 if found else None
 
 
 def _improvement(entry: Entry, base: Entry) -> float | None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data
 from smoadsl.scale.sitting import Sitting, Watch, Work, sit
 from smoadsl.score.comparison import Entrant
+from smoadsl.tools.grading import Grading, Parts
 from smoadsl.tools.virtual_clock import run_virtually
 
 T = TypeVar("T")
@@ -29,6 +31,14 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of each row, by entrant; `graded` has what a grader said of it, None where no model grades."""
+
+    results: Sequence[Sequence[Result]]
+    graded: Sequence[Sequence[Parts]] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparing:
     """What is to be compared, and where its ledger is. `settings` hold for each entrant; a limit of money for all."""
 
@@ -38,24 +48,36 @@ class Comparing:
     settings: Settings
     allowed: Sequence[str] = ()
     accept_changed: bool = False
+    grading: Grading | None = None
     told: Callable[[Entrant, int], Watch] = lambda entrant, rows: Watch()
 
-    def run(self) -> list[list[Result]]:
-        """What came of each row, for each entrant. Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`."""
-        virtual = all(is_timeless(entrant.plan) for entrant in self.entrants)
+    def run(self) -> Ran:
+        """What came of each row, for each entrant, and what it is graded.
+
+        Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`."""
+        plans = [entrant.plan for entrant in self.entrants] + ([self.grading.plan] if self.grading else [])
+        virtual = all(map(is_timeless, plans))
         run: Callable[[Coroutine[Any, Any, T]], T] = run_virtually if virtual else asyncio.run
         return run(self._run(virtual))
 
-    async def _run(self, virtual: bool) -> list[list[Result]]:
+    async def _run(self, virtual: bool) -> Ran:
         digest, rows = self.data.measured()
         ledger = open_ledger(self.folder, here=virtual)
         ended = False
         try:
             found = [await self._of(entrant, ledger, digest, rows, virtual) for entrant in self.entrants]
+            graded = None
+            if self.grading is not None:
+                left = self._left(ledger)
+                graded = await self.grading.parts(self.data, found, ledger, self.allowed, left)
             ended = True
-            return found
+            return Ran(found, graded)
         finally:
             await ledger.close(ended)
+
+    def _left(self, ledger: Ledger) -> Decimal | None:
+        most = self.settings.most_usd
+        return None if most is None else max(Decimal(0), most - ledger.books().usd)
 
     async def _of(self, entrant: Entrant, ledger: Ledger, digest: str, rows: int, virtual: bool) -> list[Result]:
         plan = _unhurried(entrant.plan) if virtual else entrant.plan

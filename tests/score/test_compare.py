@@ -292,7 +292,7 @@ HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</scrip
 @browser
 def test_what_was_asked_and_answered_can_not_act(tmp_path: Path) -> None:
     found, asked = many(3)
-    bad = Marked(Result(answer=HOSTILE, value=HOSTILE), Scored(0.0), HOSTILE)
+    bad = Marked(Result(answer=HOSTILE, value=HOSTILE), Scored(0.0), {HOSTILE: Scored(0.0)})
     asked = [Asked(1, HOSTILE, HOSTILE, [bad] * 4)]
     named = found.model_copy(update={"data": HOSTILE, "scorer": HOSTILE, "baseline": HOSTILE})
     page = tmp_path / "page.html"
@@ -301,3 +301,54 @@ def test_what_was_asked_and_answered_can_not_act(tmp_path: Path) -> None:
     read = opened(page, tmp_path / "browser", counted)
     assert read.values[0] == [0, 0, True]
     assert [request for request in read.requests if not request.startswith("file")] == []
+
+
+# ---- a model grades
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("few") / "few.jsonl"
+    path.write_text("".join(json.dumps(question) + "\n" for question in questions()[::8]))
+    return path
+
+
+def test_a_grader_scores_by_a_rubric_and_is_asked_once(few: Path, tmp_path: Path) -> None:
+    typed = [*FILES[:2], "--data", str(few), "--score", "just_eval", "--grader", "simulated/judge"]
+    compare(tmp_path / "out", *typed)
+    found = figures_in(tmp_path / "out")
+    assert (found["scorer"], found["worst"], found["best"]) == ("just_eval by simulated/judge", 1, 5)
+    for entry in found["entries"]:
+        assert entry["scored"] == 8
+        assert set(entry["categories"]) == {
+            "helpfulness", "clarity", "factuality", "depth", "engagement", "safety",
+        }  # fmt: skip
+        assert entry["score"]["mean"] == pytest.approx(fmean(entry["categories"].values()), abs=CLOSE)
+        assert entry["calls"] == pytest.approx({"single": 1, "moa": 9}[entry["name"]])  # the grader's are its own
+    with sqlite3.connect(tmp_path / "out" / "run" / "ledger.sqlite3") as file:
+        bought = file.execute("SELECT count(*) FROM calls").fetchone()
+    compare(tmp_path / "out", *typed)
+    with sqlite3.connect(tmp_path / "out" / "run" / "ledger.sqlite3") as file:
+        assert file.execute("SELECT count(*) FROM calls").fetchone() == bought
+
+
+def test_wins_are_over_the_baseline_in_both_orders(few: Path, tmp_path: Path) -> None:
+    typed = [*FILES[:2], "--data", str(few), "--answer", "none", "--score", "wins", "--grader", "simulated/judge"]
+    compare(tmp_path / "out", *typed)
+    single, moa = figures_in(tmp_path / "out")["entries"]
+    assert (single["score"]["mean"], single["ties"]) == (0.5, 8)
+    assert single["length_controlled"] == pytest.approx(0.5)
+    assert 0 <= moa["score"]["mean"] <= 1
+    assert moa["scored"] == 8
+    assert 0 < moa["length_controlled"] < 1
+
+
+def test_who_grades_must_be_said_and_be_of_use() -> None:
+    for typed, said in (
+        (["--score", "wins"], "--score wins needs a model that grades: --grader PROVIDER/ID"),
+        (["--grader", "simulated/judge"], "--grader is for --score just_eval, mt_bench, flask, ceb, wins"),
+        (["--score", "ceb", "--grader", "nobody/x"], "--grader nobody/x: "),
+    ):
+        done = CliRunner().invoke(main, ["compare", *FILES, *DATA, *typed])
+        assert done.exit_code == 2
+        assert said in " ".join(done.output.split())

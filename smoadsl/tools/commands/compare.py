@@ -12,13 +12,12 @@ from rich.console import Console
 from smoadsl.calls.budget import Limits
 from smoadsl.plan.cap import unpriced
 from smoadsl.scale.batch import Settings
-from smoadsl.scale.records import Result
-from smoadsl.scale.rows import Data, Row, Unfit
+from smoadsl.scale.rows import Data, Unfit
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Watch
-from smoadsl.score.comparison import Comparison, Entrant, Marked, Measure, compared
+from smoadsl.score.comparison import Comparison, Entrant, Measure, compared
 from smoadsl.score.named import UnknownScorer, rule_named
-from smoadsl.score.outcome import SHARE, Said
+from smoadsl.score.outcome import SHARE
 from smoadsl.score.rules import Rule
 from smoadsl.show.comparison import comparison_table
 from smoadsl.show.comparison_page import Asked, comparison_page
@@ -28,6 +27,7 @@ from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.comparing import Comparing, Stopped
 from smoadsl.tools.entering import entrants
 from smoadsl.tools.listening import listen
+from smoadsl.tools.marking import asked_in, graded_by
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in
@@ -43,6 +43,8 @@ from smoadsl.tools.sizing import Dollars
               help="Where the page, the JSON, the plots and the ledger go.")  # fmt: skip
 @click.option("--score", "scorer", metavar="NAME",
               help="How answers are scored: exactly, unless the pipelines' answer is a number.")  # fmt: skip
+@click.option("--grader", metavar="PROVIDER/ID",
+              help="The model that grades, for `just_eval`, `mt_bench`, `flask`, `ceb` and `wins`.")  # fmt: skip
 @click.option("--answer", "right", default="answer", show_default=True, metavar="FIELD",
               help="The field of a row that has the right answer.")  # fmt: skip
 @click.option("--category", default="category", show_default=True, metavar="FIELD",
@@ -66,6 +68,7 @@ def command(
     data: Path,
     output: Path,
     scorer: str | None,
+    grader: str | None,
     right: str,
     category: str,
     sweeps: tuple[str, ...],
@@ -90,20 +93,25 @@ def command(
     for option, name in (("--baseline", baseline), ("--dense", dense)):
         _check_name(option, name, taking_part)
     read = Data(data, mapped(columns))
-    measure, rule = _scoring(scorer, right, taking_part)
-    for entrant in taking_part:
-        if why := unpriced(entrant.plan, Limits(usd=max_usd)):
+    names = [entrant.name for entrant in taking_part]
+    graded = graded_by(scorer, grader, right, names.index(baseline) if baseline else 0)
+    measure, rule = (graded[0], None) if graded else _scoring(scorer, right, taking_part)
+    plans = [entrant.plan for entrant in taking_part] + ([graded[1].plan] if graded else [])
+    providers = {name: one for plan in plans for name, one in plan.providers.items()}
+    for plan in plans:
+        if why := unpriced(plan, Limits(usd=max_usd)):
             raise click.UsageError(one_line(why))
-    providers = {name: one for entrant in taking_part for name, one in entrant.plan.providers.items()}
     allow = allow_env(providers, allowed)
-    for entrant in taking_part:
-        fetch_weights(entrant.plan)
+    for plan in plans:
+        fetch_weights(plan)
     settings = Settings(concurrency, seed, max_usd, keeps_events=True, paces=True)
     bars = _Bars()
-    comparing = Comparing(taking_part, read, output / "run", settings, allow, accept_changed, bars.watch)
+    grading = graded[1] if graded else None
+    comparing = Comparing(taking_part, read, output / "run", settings, allow, accept_changed, grading, bars.watch)
     try:
-        results = comparing.run()
-        found, asked = _found(read, taking_part, results, rule, measure, right, category, baseline, dense)
+        asked = asked_in(read, comparing.run(), rule, grading, right, category)
+        entered = [(one, [row.marked[place] for row in asked]) for place, one in enumerate(taking_part)]
+        found = compared(data.name, measure, entered, baseline or names[0], dense)
         _write(output, found, asked)
     except (Changed, Stopped, Unfit, LedgerError) as error:
         bars.close()
@@ -149,42 +157,6 @@ def _scoring(name: str | None, right: str, taking_part: Sequence[Entrant]) -> tu
         return Measure(wanted, SHARE), rule_named(wanted, **options)
     except UnknownScorer as error:
         raise click.UsageError(f"--score {name}: {error}") from None
-
-
-def _found(
-    data: Data,
-    taking_part: Sequence[Entrant],
-    results: Sequence[Sequence[Result]],
-    rule: Rule,
-    measure: Measure,
-    right: str,
-    category: str,
-    baseline: str | None,
-    dense: str | None,
-) -> tuple[Comparison, list[Asked]]:
-    asked = []
-    for row, *came in zip(data.rows(), *results, strict=True):
-        asked.append(_asked(data, row, came, rule, right, category))
-    if not asked:
-        raise Unfit(f"{data.path} has no rows")
-    columns = zip(*(row.marked for row in asked), strict=True)
-    entered = [(entrant, marked) for entrant, marked in zip(taking_part, columns, strict=True)]
-    return compared(data.path.name, measure, entered, baseline or taking_part[0].name, dense), asked
-
-
-def _asked(data: Data, row: Row, came: Sequence[Result], rule: Rule, right: str, category: str) -> Asked:
-    try:
-        fields = row.fields()
-        question = data.turns(row)[0].prompt
-    except ValueError as error:
-        fields, question = {}, str(error)
-    named = str(fields.get(category, ""))
-    marked = [Marked(result, rule(_said(result), fields), named) for result in came]
-    return Asked(row.number, question, str(fields.get(right, "")), marked)
-
-
-def _said(result: Result) -> Said:
-    return Said(result.answer, result.value, bool(result.degraded), result.refused)
 
 
 def _write(output: Path, found: Comparison, asked: Sequence[Asked]) -> None:
