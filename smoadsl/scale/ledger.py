@@ -5,6 +5,7 @@ log, and belongs to one process at a time.
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -58,8 +59,11 @@ class Ledger:
                 self._writer.write("UPDATE sittings SET ended = 1 WHERE id = ?", self._sitting)
         finally:
             await self._writer.close()
+            recorded = False
+            with suppress(sqlite3.Error):
+                recorded = bool(self._one("SELECT ended FROM sittings WHERE id = ?", self._sitting))
             self._file.close()
-            if not ended:  # its absence would say that somebody took it away
+            if not recorded:  # its absence would say that somebody took it away
                 with suppress(OSError):
                     self.path.with_name(f"{self.path.name}-wal").touch()
             self._lock.release()
