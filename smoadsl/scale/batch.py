@@ -6,6 +6,7 @@ provider is closed to it, or when nothing succeeds any more. The same work taken
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from random import Random
@@ -26,13 +27,18 @@ from smoadsl.scale.rows import Data, Row
 from smoadsl.scale.widest import widest
 
 _MOST_FAILED_IN_A_ROW = 100
-_WAITS_AT_A_TIME_S = 60.0
+_NONE = (0, b"")  # stands for a row
+_DIGITS_OF_USD = 12
+_NONE = (0, b"")  # stands for a row
+_DIGITS_OF_USD = 12
+_PASSED_AT_ONCE = 10_000  # rows that have an answer
 
 
 @dataclass(slots=True)
 class Progress:
     """How far it is. `earlier`: rows that an earlier sitting had answered. `usd` has been spent by this one, on answers
-    and on attempts that may be billed without one. `why` says why it stopped before the end."""
+    and on attempts that may be billed without one. `first_error` is of the row that failed first; `why` says why it
+    stopped before the end."""
 
     earlier: int = 0
     answered: int = 0
@@ -42,6 +48,7 @@ class Progress:
     tokens: int = 0
     usd: Decimal = Decimal(0)
     failed_in_a_row: int = 0
+    first_error: str = ""
     why: str = ""
 
     @property
@@ -79,6 +86,7 @@ class Batch:
     on_progress: Callable[[Progress], None] = lambda _: None
     progress: Progress = field(default_factory=Progress)
     _random: Random = field(init=False)
+    _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _change: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
     _reserved: Decimal = field(init=False, default=Decimal(0))
     _worst_usd: dict[int, Decimal] = field(init=False, default_factory=dict)  # by the size of what is asked
@@ -99,31 +107,43 @@ class Batch:
 
     def drain(self, why: str) -> None:
         self.progress.why = self.progress.why or why
+        self._stopping.set()
 
-    def _open_rows(self) -> Iterator[Row]:
+    def _open_rows(self) -> Iterator[Row | None]:
+        """The rows that have no answer; None now and then, where others may have their turn."""
         answered = self.ledger.answered(self.job)
-        done = next(answered, None)
+        done = next(answered, _NONE)
         for row in self.data.rows():
-            if row.number == done:
-                done = next(answered, None)
-                self.progress.earlier += 1
-            else:
+            while done[0] < row.number and done is not _NONE:
+                done = next(answered, _NONE)
+            if done != (row.number, row.digest):
                 yield row
+                continue
+            self.progress.earlier += 1
+            if self.progress.earlier % _PASSED_AT_ONCE == 0:
+                yield None
 
-    async def _work(self, rows: Iterator[Row]) -> None:
+    async def _work(self, rows: Iterator[Row | None]) -> None:
         for row in rows:
-            worst = self._worst(row)
-            if self.progress.why or not await self._admitted(worst):
+            if row is None:
+                await asyncio.sleep(0)
+            elif not self.progress.why:
+                await self._try(row)
+            if self.progress.why:
                 return
+
+    async def _try(self, row: Row) -> None:
+        """Have a result of a row, unless there is a reason to stop before."""
+        worst = self._worst(row)
+        while await self._admitted(worst):
             try:
                 result = await self._result(row)
-                while result is None and not self.progress.why:
-                    await asyncio.sleep(self._pause_s())
-                    result = await self._result(row)
             finally:
                 await self._release(worst)
             if result is not None:
                 self._count(row, result)
+                return
+            await self._wait_out()
 
     # ---- one row
 
@@ -136,23 +156,29 @@ class Batch:
         error = ""
         try:
             conversation, following = self.data.turns(row)
-            answers.append(await self._answer(conversation, kept, hearing))
-            for turn in following:
-                conversation = _going_on(conversation, answers[-1].text, turn)
-                answers.append(await self._answer(conversation, kept, hearing))
-        except (RunError, ValueError) as failed:
+        except ValueError as failed:
             error = str(failed)
-        self._spend(Decimal(str(hearing.totals.usd)), kept)
-        if error and (self._is_closed_to_us() or self._pause_s() > 0):
-            return None
+        else:
+            try:
+                answers.append(await self._answer(conversation, kept, hearing))
+                for turn in following:
+                    conversation = _going_on(conversation, answers[-1].text, turn)
+                    answers.append(await self._answer(conversation, kept, hearing))
+            except (RunError, ValueError) as failed:
+                error = str(failed)
+                if self._is_closed_to_us() or self._pause_s() > 0:
+                    return None
+            finally:  # also where it is cut off: what was on its way may be billed
+                self._spend(Decimal(str(round(hearing.totals.usd, _DIGITS_OF_USD))), kept)
         result = hearing.result(kept.bought, answers if not error else [], error)
         self.ledger.end(kept, result, hearing.lines())
         return result
 
     def _spend(self, usd: Decimal, kept: RowLedger) -> None:
-        self.progress.usd += usd
-        if usd > kept.paid_usd:
-            self.ledger.lost(usd - kept.paid_usd)
+        """Book what a row has cost beyond the answers that were kept."""
+        self.progress.usd += max(usd, kept.paid_usd)
+        if (lost := usd - round(kept.paid_usd, _DIGITS_OF_USD)) > 0:
+            self.ledger.lost(lost)
 
     async def _answer(self, conversation: Conversation, kept: RowLedger, hearing: Hearing) -> Answer:
         caller = Caller(self.session, self._random, kept)
@@ -165,6 +191,7 @@ class Batch:
         progress.degraded += bool(result.degraded)
         if result.error:
             progress.failed += 1
+            progress.first_error = progress.first_error or f"row {row.number}: {result.error}"
             progress.failed_in_a_row += bool(result.calls)  # a row that is no question says nothing of the others
             if self.settings.strict:
                 self.drain(f"row {row.number} has no answer, and --strict was given: {result.error}")
@@ -181,7 +208,7 @@ class Batch:
         """Whether a row may begin: the money lasts for the worst that it can cost, beside those under way."""
         most, progress = self.settings.most_usd, self.progress
         if most is None:
-            return True
+            return not progress.why
         async with self._change:
             while not progress.why and progress.usd + self._reserved + worst > most and self._reserved:
                 await self._change.wait()
@@ -194,9 +221,10 @@ class Batch:
             return True
 
     async def _release(self, worst: Decimal) -> None:
-        async with self._change:
-            self._reserved -= worst
-            self._change.notify_all()
+        if self.settings.most_usd is not None:
+            async with self._change:
+                self._reserved -= worst
+                self._change.notify_all()
 
     def _worst(self, row: Row) -> Decimal:
         """The most that a row can cost; 0 where nobody asks."""
@@ -224,8 +252,14 @@ class Batch:
         return True
 
     def _pause_s(self) -> float:
-        """How long a provider wants to be left alone that told so, at most a while at a time."""
-        return min(self.session.pause_s(asyncio.get_running_loop().time()), _WAITS_AT_A_TIME_S)
+        """How long a provider wants to be left alone that told so."""
+        return self.session.pause_s(asyncio.get_running_loop().time())
+
+    async def _wait_out(self) -> None:
+        """Leave alone for so long who wants to be left alone, unless there is a reason to stop."""
+        while not self.progress.why and (pause_s := self._pause_s()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
 
 
 def _going_on(conversation: Conversation, answer: str, turn: str) -> Conversation:

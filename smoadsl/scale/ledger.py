@@ -8,10 +8,12 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import orjson
 from pydantic import ValidationError
@@ -23,17 +25,18 @@ from smoadsl.calls.route import Provider, Route
 from smoadsl.scale.lock import Lock
 from smoadsl.scale.records import Books, Bought, Job, Result, read_result
 from smoadsl.scale.rows import Row
-from smoadsl.scale.schema import LedgerError, checked, connected
-from smoadsl.scale.writer import NotWritten, Writer
+from smoadsl.scale.schema import LedgerError, checked, connected, damaged, telling
+from smoadsl.scale.writer import Writer
 
-_KEEP_CALL = "INSERT OR IGNORE INTO calls VALUES (?, ?, ?)"
+_KEEP_CALL = "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)"
 _BEGIN_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, 0)"
 _END_ROW = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)"
-_RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"
+_RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"
 _COUNT = "UPDATE sittings SET in_flight = max(in_flight, ?), answers = answers + ?, usd = ? WHERE id = ?"
 _NEXT_SALTS = 1 << 40  # rows that are new in changed data draw apart from all that were there before
 _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 _FILE = "ledger.sqlite3"
+_READ_AT_ONCE = 10_000
 _BEGUN, _ANSWERED, _FAILED = range(3)
 
 
@@ -48,35 +51,49 @@ class Ledger:
         self._usd = Decimal(0)
         self._file.execute("INSERT INTO sittings VALUES (?, 0, 0, 0, '0')", (self._sitting,))
         self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file itself says that a sitting has begun
-        self._knows = bool(self._one("SELECT count(*) FROM (SELECT 1 FROM calls LIMIT 1)"))
-        self._writer = Writer(lambda: connected(path), here)
+        self._writer = Writer(str(path), lambda: connected(path), here)
 
     async def close(self, ended: bool = True) -> None:
         """Write what is left, and let others in. `ended`: nothing was on its way any more, and all could be written."""
-        if ended:
-            self._writer.write("UPDATE sittings SET ended = 1 WHERE id = ?", self._sitting)
-        await self._writer.close()
-        self._file.close()
-        if not ended:  # its absence would say that somebody took it away
-            self.path.with_name(f"{self.path.name}-wal").touch()
-        self._lock.release()
+        try:
+            if ended:
+                self._writer.write("UPDATE sittings SET ended = 1 WHERE id = ?", self._sitting)
+        finally:
+            await self._writer.close()
+            recorded = False
+            with suppress(sqlite3.Error):
+                recorded = bool(self._one("SELECT ended FROM sittings WHERE id = ?", self._sitting))
+            self._file.close()
+            if not recorded:  # its absence would say that somebody took it away
+                with suppress(OSError):
+                    self.path.with_name(f"{self.path.name}-wal").touch()
+            self._lock.release()
 
     # ---- jobs
 
     def changes(self, job: Job) -> list[str]:
         """What is not as it was when the job was last worked on, as the ends of sentences."""
-        was = self._file.execute("SELECT plan, data, seed FROM jobs WHERE name = ?", (job.name,)).fetchone()
-        if was is None:
+        was = self._all("SELECT plan, data, seed FROM jobs WHERE name = ?", job.name)
+        if not was:
             return []
         now = ("the pipeline", job.plan), ("the data", job.data), ("the seed", job.seed)
-        return [what for (what, is_), before in zip(now, was, strict=True) if is_ != before]
+        return [what for (what, is_), before in zip(now, was[0], strict=True) if is_ != before]
 
     def take_on(self, job: Job, rows: Iterable[Row]) -> int:
         """The number of a job, its record brought to what it is now. `rows` are read only where the data changed: a row
         that is still there keeps what it has, wherever it stands now."""
+        with telling(self.path):
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                number = self._taken_on(job, rows)
+            except BaseException:
+                self._file.rollback()
+                raise
+            self._file.execute("COMMIT")
+            return number
+
+    def _taken_on(self, job: Job, rows: Iterable[Row]) -> int:
         changed = self.changes(job)
-        self._knows = self._knows or bool(self._one("SELECT count(*) FROM jobs WHERE name <> ?", job.name))
-        self._file.execute("BEGIN IMMEDIATE")
         self._file.execute("INSERT OR IGNORE INTO jobs (name) VALUES (?)", (job.name,))
         number = self.job(job.name)
         values = (job.plan, job.data, job.seed, number)
@@ -86,20 +103,20 @@ class Ledger:
         if "the pipeline" in changed or "the seed" in changed:
             self._file.execute("UPDATE rows SET state = 0 WHERE job = ?", (number,))
             self._file.execute("DELETE FROM results WHERE job = ?", (number,))
-        self._file.execute("COMMIT")
         return number
 
     def _carry_over(self, job: int, rows: Iterable[Row]) -> None:
+        """Give each row the record of one that was the same: each record once, and of equals the first to the first."""
         do = self._file.execute
         salts = self._one("SELECT coalesce(max(salt), 0) FROM rows WHERE job = ?", job) // _NEXT_SALTS + 1
-        do("CREATE TEMP TABLE was AS SELECT * FROM rows WHERE job = ?", (job,))
-        do("CREATE INDEX temp.was_digest ON was (digest, number)")
+        do("CREATE TEMP TABLE was AS SELECT digest, salt, state FROM rows WHERE job = ? ORDER BY number", (job,))
+        do("CREATE INDEX temp.was_digest ON was (digest)")
         do("DELETE FROM rows WHERE job = ?", (job,))
         for row in rows:
-            find = "SELECT number, salt, state FROM was WHERE digest = ? ORDER BY number LIMIT 1"
+            find = "SELECT rowid, salt, state FROM was WHERE digest = ? ORDER BY rowid LIMIT 1"
             found = do(find, (row.digest,)).fetchone()
             if found is not None:
-                do("DELETE FROM was WHERE number = ?", found[:1])
+                do("DELETE FROM was WHERE rowid = ?", found[:1])
             new = (row.number + salts * _NEXT_SALTS, _BEGUN) if found is None else found[1:]
             do(_END_ROW, (job, row.number, row.digest, *new))
         do("DELETE FROM results WHERE job = ? AND salt IN (SELECT salt FROM was)", (job,))
@@ -109,71 +126,77 @@ class Ledger:
         """The number of a job that was taken on."""
         return int(self._one("SELECT id FROM jobs WHERE name = ?", name))
 
-    def answered(self, job: int) -> Iterator[int]:
-        """The numbers of the rows that have an answer, in order."""
-        query = "SELECT number FROM rows WHERE job = ? AND state = ? ORDER BY number"
-        return (number for (number,) in self._file.execute(query, (job, _ANSWERED)))
+    def answered(self, job: int) -> Iterator[tuple[int, bytes]]:
+        """The numbers and digests of the rows that have an answer, in order. Nothing is held open between them: who
+        goes on reading sees nothing new, and the log could not be taken in."""
+        query = (
+            f"SELECT number, digest FROM rows WHERE job = ? AND state = {_ANSWERED} AND number > ? "
+            f"ORDER BY number LIMIT {_READ_AT_ONCE}"
+        )
+        last = 0
+        while found := self._all(query, job, last):
+            yield from found
+            last = found[-1][0]
 
-    def results(self, job: int) -> Iterator[tuple[int, Result]]:
-        """What came of each row, in the order of the rows."""
-        for number, text in self._of_rows("result", job):
-            yield number, read_result(text)
+    def results(self, job: int) -> Iterator[tuple[int, bytes, Result]]:
+        """What came of each row, in the order of the rows, and the digest of the row that it was."""
+        for number, digest, text, crc in self._of_rows("digest, result, results.crc", job):
+            if crc32(text.encode()) != crc:
+                raise damaged(self.path, f"the result of row {number} is not as it was written")
+            yield number, digest, read_result(text)
 
     def events(self, job: int) -> Iterator[tuple[int, bytes]]:
         """The events that were kept of each row, as they were handed over."""
         return ((number, events) for number, events in self._of_rows("events", job) if events is not None)
 
-    def _of_rows(self, what: str, job: int) -> sqlite3.Cursor:
+    def _of_rows(self, what: str, job: int) -> Iterator[tuple[Any, ...]]:
         joined = "rows JOIN results USING (job, salt) WHERE job = ? ORDER BY number"
-        return self._file.execute(f"SELECT number, {what} FROM {joined}", (job,))
+        with telling(self.path):
+            yield from self._file.execute(f"SELECT number, {what} FROM {joined}", (job,))
 
     # ---- rows and calls
 
     def begin(self, job: int, row: Row, seed: int, paces: bool = False) -> "RowLedger":
         """A row is begun: who makes its calls asks here first, and has them kept here."""
-        find = "SELECT salt FROM rows WHERE job = ? AND number = ?"
-        found = self._file.execute(find, (job, row.number)).fetchone() if self._knows else None
-        salt = int(found[0]) if found else row.number
+        found = self._all("SELECT salt FROM rows WHERE job = ? AND number = ?", job, row.number)
+        salt = int(found[0][0]) if found else row.number
         self._writer.write(_BEGIN_ROW, job, row.number, row.digest, salt)
         return RowLedger(self, job, row, salt, seed, paces)
 
     def end(self, row: "RowLedger", result: Result, events: bytes | None) -> None:
-        text = orjson.dumps(asdict(result)).decode()
+        text = orjson.dumps(asdict(result))
         state = _FAILED if result.error else _ANSWERED
         self._writer.write(_END_ROW, row.job, row.row.number, row.row.digest, row.salt, state)
-        self._writer.write(_RESULT, row.job, row.salt, text, events)
+        self._writer.write(_RESULT, row.job, row.salt, text.decode(), crc32(text), events)
 
     async def written(self) -> None:
         """Return once all that was handed over is on the disk. Raises `LedgerError`."""
-        try:
-            await self._writer.written()
-        except NotWritten as error:
-            raise LedgerError(f"{self.path} can not be written: {error}") from None
+        await self._writer.written()
 
     def expect(self, in_flight: int) -> None:
         """So many calls may be under way at once from now on."""
         self._writer.write(_COUNT, in_flight, 0, str(self._usd), self._sitting)
 
     def find(self, key: bytes) -> tuple[Reply, Decimal, float] | None:
-        """An answer that is here, what it cost, and how many seconds it took."""
-        if not self._knows:
+        """An answer that is here, what it cost, and how many seconds it took. Raises `LedgerError`."""
+        if not (found := self._all("SELECT reply, usd, crc FROM calls WHERE key = ?", key)):
             return None
-        found = self._file.execute("SELECT reply, usd FROM calls WHERE key = ?", (key,)).fetchone()
-        if found is None:
-            return None
+        text, usd, crc = found[0]
         try:
-            kept = TapedReply.model_validate_json(found[0])
+            if crc32(text.encode()) != crc:
+                raise ValueError
+            kept = TapedReply.model_validate_json(text)
             reply = untaped(kept)
         except (ValidationError, ValueError, TypeError):
-            raise LedgerError(f"{self.path} is damaged: an answer in it can not be read") from None
+            raise damaged(self.path, "an answer in it is not as it was written") from None
         assert isinstance(reply, Reply)
-        return reply, Decimal(found[1]), kept.took_s
+        return reply, Decimal(usd), kept.took_s
 
-    async def keep(self, key: bytes, reply: Reply, usd: Decimal, took_s: float) -> None:
+    async def keep(self, key: bytes, reply: Reply, usd: Decimal, took_s: float = 0.0) -> None:
         """Return once the answer is safe. Raises `LedgerError`."""
         self._usd += usd
-        kept = taped(_NOBODY, reply).model_copy(update={"took_s": took_s})
-        self._writer.write(_KEEP_CALL, key, kept.model_dump_json(), str(usd))
+        text = taped(_NOBODY, reply).model_copy(update={"took_s": took_s}).model_dump_json()
+        self._writer.write(_KEEP_CALL, key, text, str(usd), crc32(text.encode()))
         self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
         await self.written()
 
@@ -184,13 +207,17 @@ class Ledger:
 
     def books(self) -> Books:
         """What was bought until now, as far as it is written."""
-        found = self._file.execute("SELECT id, in_flight, ended, answers, usd FROM sittings").fetchall()
+        found = self._all("SELECT id, in_flight, ended, answers, usd FROM sittings")
         broken = [in_flight for number, in_flight, ended, _, _ in found if not ended and number != self._sitting]
         usd = sum((Decimal(amount) for *_, amount in found), Decimal(0))
         return Books(sum(answers for *_, answers, _ in found), usd, len(broken), sum(broken))
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._file.execute(query, values).fetchone()[0]
+
+    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with telling(self.path):
+            return self._file.execute(query, values).fetchall()
 
 
 @dataclass(slots=True)
@@ -250,9 +277,11 @@ def open_ledger(folder: Path, here: bool = False) -> Ledger:
         raise LedgerError(f"{folder} is in use: another process works on this run; let it end, or stop it")
     path = folder / _FILE
     try:
-        return Ledger(checked(path), lock, here)
-    except (sqlite3.Error, OSError, LedgerError) as error:
+        with telling(path):
+            return Ledger(checked(path), lock, here)
+    except OSError as error:
         lock.release()
-        if isinstance(error, LedgerError):
-            raise
-        raise LedgerError(f"{path} can not be used: {error}") from None
+        raise LedgerError(f"{path} can not be used: {error.strerror or error}") from None
+    except LedgerError:
+        lock.release()
+        raise

@@ -4,10 +4,9 @@ Each row stands as it was read, with one more field: `smoadsl` holds the answer,
 """
 
 import csv
+import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,12 +15,15 @@ from typing import IO, Any
 import orjson
 
 from smoadsl.scale.records import Result
-from smoadsl.scale.rows import Data, Row, Unfit, parquet_library
+from smoadsl.scale.rows import CHANGED, Data, Row, Unfit, parquet_library
+from smoadsl.scale.schema import keep_names
 
 FIELD = "smoadsl"
 _STEERS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ROWS_OF_GROUP = 1_000
 Written = Mapping[str, Any]
+Found = tuple[int, bytes, Result]  # a row's number, its digest and what came of it
+_NOTHING: Found = (0, b"", Result())
 Write = Callable[[IO[bytes], Callable[[], Iterator[Written]], Data], None]
 
 
@@ -35,39 +37,34 @@ def writer_for(path: Path) -> Write:
     return known[path.suffix.lower()]
 
 
-def write_output(path: Path, data: Data, results: Callable[[], Iterable[tuple[int, Result]]]) -> None:
+def write_output(path: Path, data: Data, results: Callable[[], Iterable[Found]]) -> None:
     """Write all rows of the data that have a result. Whoever finds the file finds all of it. `results` may be asked for
     twice. Raises `Unfit` and `OSError`."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    part = path.with_name(f".{path.name}.part")  # one name, so that a process that dies leaves one file
+    part.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
             writer_for(path)(file, lambda: _rows(data, results()), data)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
-    with suppress(OSError):  # not every file system can
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+    keep_names(path.parent)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _rows(data: Data, results: Iterable[tuple[int, Result]]) -> Iterator[Written]:
+def _rows(data: Data, results: Iterable[Found]) -> Iterator[Written]:
     found = iter(results)
-    number, result = next(found, (0, Result()))
+    number, digest, result = next(found, _NOTHING)
     for row in data.rows():
         if row.number == number:
+            if row.digest != digest:
+                raise Unfit(f"{data.path}: row {number} {CHANGED}")
             yield {**_fields(row), FIELD: {"row": number, **_told(result)}}
-            number, result = next(found, (0, Result()))
+            number, digest, result = next(found, _NOTHING)
+    if number:
+        raise Unfit(f"{data.path}: row {number} {CHANGED}")
 
 
 def _fields(row: Row) -> Mapping[str, Any]:
@@ -96,22 +93,23 @@ def _columns(rows: Iterator[Written]) -> list[str]:
     found: dict[str, None] = {}
     for row in rows:
         found.update(dict.fromkeys(row))
-    return [name for name in found if name != FIELD]
+    return [name for name in found if name != FIELD and name not in _HEADS]
 
 
 def _flat(row: Written, columns: Iterable[str]) -> dict[str, Any]:
     ours = {"answers": (), "estimated": False, "refused": False} | row[FIELD]
-    return {name: row.get(name) for name in columns} | {f"{FIELD}.{name}": ours[name] for name in _OURS}
+    return {name: row.get(name) for name in columns} | dict(zip(_HEADS, map(ours.get, _OURS), strict=True))
 
 
 _OURS = ("row", *asdict(Result()))
+_HEADS = tuple(f"{FIELD}.{name}" for name in _OURS)
 
 
 def _csv(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data, delimiter: str = ",") -> None:
     columns = _columns(rows())
     text = TextIOWrapper(file, encoding="utf-8", errors="surrogatepass", newline="", write_through=True)
-    table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    table.writerow([_cell(name) for name in columns] + [f"{FIELD}.{name}" for name in _OURS])
+    table = csv.writer(text, delimiter=delimiter)  # its lines end in CR LF, else a CR in a cell would not be quoted
+    table.writerow([*map(_cell, columns), *_HEADS])
     for row in rows():
         table.writerow([_cell(value) for value in _flat(row, columns).values()])
     text.detach()
@@ -129,10 +127,9 @@ def _cell(value: Any) -> str:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text)) and text == text.strip()
     except ValueError:
         return False
-    return True
 
 
 def _json(value: Any) -> str:
@@ -150,7 +147,9 @@ def _parquet(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data)
     kinds[tuple] = pyarrow.list_(pyarrow.string())
     theirs = [(name, typed.field(name).type if typed else pyarrow.string()) for name in columns]
     example = {"row": 0, **asdict(Result(answer="", value=""))}
-    schema = pyarrow.schema([*theirs, *((f"{FIELD}.{name}", kinds[type(example[name])]) for name in _OURS)])
+    schema = pyarrow.schema(
+        [*theirs, *((head, kinds[type(example[name])]) for head, name in zip(_HEADS, _OURS, strict=True))]
+    )
     with parquet.ParquetWriter(file, schema) as writer:
         group: list[dict[str, Any]] = []
         for row in rows():

@@ -6,7 +6,7 @@ A row that can not be read is a row that says why. Blank lines are none.
 import csv
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ _MOST_CHARACTERS_OF_CELL = 32 << 20
 _CHUNK = 1 << 20
 _DIGEST_BYTES = 16
 _BOM = b"\xef\xbb\xbf"
+CHANGED = "changed while it was worked on: the same command says what to do"
 PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
 """The fields that a prompt is read from, the first that a row has."""
 
@@ -54,11 +55,17 @@ class Data:
 
     def rows(self) -> Iterator[Row]:
         """Its rows in their order. Raises `Unfit` and `OSError`."""
-        return reader_of(self.path)(self.path)
+        rows = reader_of(self.path)(self.path)
+        if not self.columns:
+            return rows
+        mapped = repr(sorted(self.columns.items())).encode()  # read from other columns, it is another row
+        return (replace(row, digest=digest_of(mapped + row.digest)) for row in rows)
 
     def measured(self) -> tuple[str, int]:
-        """A digest of all rows and of the columns that are read, and how many rows there are."""
-        whole, count = hashlib.sha256(repr(sorted(self.columns.items())).encode()), 0
+        """A digest of all rows, and how many there are. Raises `Unfit` and `OSError`."""
+        if not self.path.is_file():
+            raise Unfit(f"{self.path} is no plain file: a data set is read more than once, so save it in one")
+        whole, count = hashlib.sha256(), 0
         for row in self.rows():
             whole.update(b"%d" % row.number + row.digest)
             count += 1
@@ -67,7 +74,9 @@ class Data:
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
         """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
         fields = self._mapped(row.fields())
-        if "turns" not in fields:
+        if fields.keys().isdisjoint(PROMPTS):
+            raise ValueError(f"it has none of {', '.join(PROMPTS)}: --map prompt=COLUMN names what to read")
+        if "turns" not in fields or "messages" in fields:
             return conversation_from_row(fields), ()
         turns = fields["turns"]
         if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
@@ -108,13 +117,13 @@ def _object_in_line(number: int, line: bytes) -> Mapping[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"line {number} is no JSON: {error}") from None
+        raise ValueError(f"line {number} is no JSON: {error.msg} at character {error.pos + 1}") from None
     return _object(f"line {number}", value)
 
 
 def _object(place: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{place} is no JSON object")
+        raise ValueError(f"{place} is no JSON object, as a row must be")
     return value
 
 
@@ -157,7 +166,7 @@ def _csv(path: Path) -> Iterator[Row]:
                 raise Unfit(f"{path}: two columns have one name")
             read = partial(_cells, head)
             for number, cells in enumerate((cells for cells in table if cells), 1):
-                yield Row(number, digest_of("\x1f".join(cells).encode("utf-8", "surrogatepass")), cells, read)
+                yield Row(number, digest_of(orjson.dumps([head, cells])), cells, read)
         except (csv.Error, UnicodeDecodeError) as error:  # what follows can not be told apart any more
             raise Unfit(f"{path}:{table.line_num} can not be read as {path.suffix[1:]}: {error}") from None
 
@@ -178,7 +187,7 @@ def _parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     content = orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS)
                     yield Row(number, digest_of(content), fields, lambda number, fields: fields)
-        except (ValueError, TypeError) as error:  # pyarrow's own errors are of these kinds
+        except (ValueError, TypeError, NotImplementedError) as error:  # pyarrow's own errors are of these kinds
             raise Unfit(f"{path} can not be read as parquet: {error}") from None
 
 

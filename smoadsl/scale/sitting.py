@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 from smoadsl.calls.session import Session
 from smoadsl.plan.plan import Plan
 from smoadsl.scale.batch import Batch, Progress, Settings
 from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Books, Job
-from smoadsl.scale.rows import Data
+from smoadsl.scale.rows import CHANGED, Data
 
-_NO_PART = ("origin", "bounds", "decisions", "savings")  # of a plan, in what it does
+_NO_PART = ("origin", "bounds", "decisions", "savings")  # of what a plan does
 
 
 class Changed(Exception):
@@ -72,18 +73,20 @@ async def sit(
     batch = Batch(work.plan, work.data, session, ledger, number, settings, watch.on_progress)
     watch.begun(batch)
     progress = await batch.run()
+    if progress.rows != work.rows and not progress.why:
+        raise Changed(f"{work.data.path} {CHANGED}")
     return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
 
 
 def plan_digest(plan: Plan) -> str:
     """A digest of what a plan does: where its parts are written, and what is known of it beforehand, are no part."""
-    return sha256(orjson.dumps(_doing(plan.model_dump(mode="json")), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256(orjson.dumps(_doing(plan), default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _doing(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _doing(inner) for name, inner in value.items() if name not in _NO_PART}
-    return [_doing(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, BaseModel):
+        return {name: _doing(getattr(value, name)) for name in type(value).model_fields if name not in _NO_PART}
+    return [_doing(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 def folder_of(output: Path) -> Path:

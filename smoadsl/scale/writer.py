@@ -10,46 +10,44 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from smoadsl.scale.schema import LedgerError
+
 Statements = dict[str, list[tuple[Any, ...]]]  # the values of each
 Waiting = list[asyncio.Future[None]]
 
 
-class NotWritten(Exception):
-    """What could not be written, nor can anything after it; the message says why."""
-
-
 class Writer:
-    """Writes to a SQLite file that `connect` opens. Statements must not depend on their order within a group.
+    """Writes to a SQLite file that `connect` opens; `name` is what errors call it. Statements must not depend on their
+    order within a group. Once a group can not be written, nothing is any more.
 
     Used from one running event loop. It commits in a thread of its own; with `here` in the loop's, for a loop whose
     clock waits for no thread."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], here: bool = False) -> None:
+    def __init__(self, name: str, connect: Callable[[], sqlite3.Connection], here: bool = False) -> None:
+        self._name = name
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._todo: Statements = defaultdict(list)
         self._waiting: Waiting = []
         self._change = threading.Condition()
         self._closed = False
-        self._fault: NotWritten | None = None
+        self._fault = ""
         self._file = connect() if here else None
         self._thread = None if here else threading.Thread(target=self._work, name="ledger", daemon=True)
         if self._thread is not None:
             self._thread.start()
 
     def write(self, statement: str, *values: Any) -> None:
-        """Have this written with the next group. Raises `NotWritten` when an earlier one could not be."""
+        """Have this written with the next group. Raises `LedgerError` when an earlier one could not be."""
         with self._change:
-            if self._fault is not None:
-                raise self._fault
+            self._check()
             self._todo[statement].append(values)
 
     async def written(self) -> None:
-        """Return once all that was handed over before is safe. Raises `NotWritten`."""
+        """Return once all that was handed over before is safe. Raises `LedgerError`."""
         safe = self._loop.create_future()
         with self._change:
-            if self._fault is not None:
-                raise self._fault
+            self._check()
             self._waiting.append(safe)
             self._change.notify()
         if self._file is not None and len(self._waiting) == 1:
@@ -67,6 +65,10 @@ class Writer:
         if self._thread is not None:
             await asyncio.shield(asyncio.to_thread(self._thread.join))
 
+    def _check(self) -> None:
+        if self._fault:
+            raise LedgerError(self._fault)
+
     def _turn(self, file: sqlite3.Connection) -> None:
         self._write(file, *self._taken())
 
@@ -83,26 +85,28 @@ class Writer:
                 for statement, values in todo.items():
                     file.executemany(statement, values)
                 file.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, nobody may wait for ever
             waiting = self._failed(error, waiting)
+            if file.in_transaction:
+                file.rollback()
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, waiting, self._fault)
 
     def _failed(self, error: Exception, waiting: Waiting) -> Waiting:
         """Nothing more is written; those who wait in the next group need not."""
         with self._change:
-            self._fault = NotWritten(str(error))
+            self._fault = f"{self._name} can not be written: {error}"
             return [*waiting, *self._taken()[1]]
 
     def _work(self) -> None:
         """The thread."""
         try:
             file = self._connect()
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:
             waiting = self._failed(error, [])
             self._loop.call_soon_threadsafe(_resolve, waiting, self._fault)
             return
-        while self._fault is None:
+        while not self._fault:
             with self._change:
                 while not self._waiting and not self._closed:
                     self._change.wait()
@@ -114,11 +118,11 @@ class Writer:
         file.close()
 
 
-def _resolve(waiting: Waiting, fault: NotWritten | None) -> None:
+def _resolve(waiting: Waiting, fault: str) -> None:
     for safe in waiting:
         if safe.done():
             continue  # whoever waited was cancelled
-        if fault is None:
-            safe.set_result(None)
+        if fault:
+            safe.set_exception(LedgerError(fault))
         else:
-            safe.set_exception(fault)
+            safe.set_result(None)

@@ -90,7 +90,7 @@ class Comparing:
             sitting = await sit(work, ledger, session, settings, self.told(entrant, rows), self.accept_changed)
         if not sitting.complete:
             raise Stopped(_why(entrant, sitting, rows))
-        return [result for _, result in ledger.results(ledger.job(entrant.name))]
+        return [result for *_, result in ledger.results(ledger.job(entrant.name))]
 
 
 def is_timeless(plan: Plan) -> bool:

@@ -2,15 +2,15 @@
 
 import asyncio
 import signal
-
-import click
+from contextlib import suppress
 
 from smoadsl.scale.batch import Batch
+from smoadsl.tools.progress import Bar
 
 INTERRUPTED = "it was interrupted"
 
 
-def listen(batch: Batch) -> None:
+def listen(batch: Batch, bar: Bar) -> None:
     """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -22,8 +22,9 @@ def listen(batch: Batch) -> None:
         if asked > 1:
             task.cancel()
             return
-        click.echo("stopping once the rows under way have ended; Ctrl-C again stops at once", err=True)
+        bar.say("stopping once the rows under way have ended; Ctrl-C again stops at once")
         batch.drain(INTERRUPTED)
 
-    loop.add_signal_handler(signal.SIGINT, interrupted)
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(NotImplementedError):  # Windows has no such signals, and stops at once
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)

@@ -1,6 +1,7 @@
 """Progress, to show how far a batch is: a bar on a terminal, a line now and then anywhere else."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,13 @@ from smoadsl.scale.batch import Progress
 from smoadsl.show.safe import one_line
 
 _BETWEEN_LINES_S = 30.0
+_BETWEEN_LOOKS_S = 0.1  # a bar is not read faster than this
+
+
+def tell(words: str) -> None:
+    """A line for whoever looks on. That nobody does any more is no reason to end what was paid for."""
+    with suppress(OSError):
+        click.echo(one_line(words), err=True)
 
 
 @dataclass(slots=True)
@@ -33,20 +41,23 @@ class Bar:
             self._open()
 
     def show(self, done: int, earlier: int, failed: int, usd: Decimal, tokens: int) -> None:
+        now = self.now()
+        if now - self._said_s < (_BETWEEN_LINES_S if self._shown is None else _BETWEEN_LOOKS_S):
+            return
+        self._said_s = now
         words = self._words(done, earlier, failed, usd, tokens)
         if self._shown is not None:
             self._shown.update(self._task, completed=done, words=words)
-        elif self.now() - self._said_s >= _BETWEEN_LINES_S:
-            self._said_s = self.now()
+        else:
             title = f"{self.title}: " * bool(self.title)
-            click.echo(one_line(f"{title}{done:,} of {self.total:,} rows · {words}"), err=True)
+            tell(f"{title}{done:,} of {self.total:,} rows · {words}")
 
     def say(self, words: str) -> None:
         """A line above the bar."""
         if self._shown is not None:
             self._shown.console.print(one_line(words), markup=False, highlight=False)
         else:
-            click.echo(one_line(words), err=True)
+            tell(words)
 
     def close(self) -> None:
         """Give the terminal back. May be called twice."""

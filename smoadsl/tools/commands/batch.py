@@ -6,15 +6,17 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from smoadsl.adapters.base import Fault
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.keys import bound_of
 from smoadsl.calls.session import Session
 from smoadsl.plan.cap import unpriced
 from smoadsl.plan.compile import Options
-from smoadsl.plan.plan import Plan
+from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.output import write_output, writer_for
@@ -26,7 +28,7 @@ from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.listening import INTERRUPTED, listen
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
-from smoadsl.tools.progress import Bar, shown_in
+from smoadsl.tools.progress import Bar, shown_in, tell
 from smoadsl.tools.sizing import Dollars, passes, without_option
 
 
@@ -76,21 +78,22 @@ def command(
     read = Data(data, mapped(columns))
     work = _work(plan, read, output)
     if not yes:
-        _ask(plan, work.rows)
+        _ask(work, output, max_usd)
     allow = allow_env(plan.providers, allowed)
     fetch_weights(plan)
     settings = Settings(concurrency, seed, max_usd, strict=strict)
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
     try:
-        asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed))
-    except (Changed, Unfit, LedgerError) as error:
+        sitting = asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed))
+    except (Changed, Unfit, LedgerError, Fault) as error:
         _fail(str(error), bar)
     except OSError as error:
         _fail(f"{error.filename or output}: {error.strerror or error}", bar)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         bar.close()
-        click.echo("stopped at once: the same command goes on, and buys again only what was on its way", err=True)
+        tell("stopped at once: the same command goes on, and buys again only what was on its way")
         sys.exit(Exit.INTERRUPTED)
+    sys.exit(_told(work, sitting, output))
 
 
 def _check(plan: Plan, file: str, max_usd: Decimal | None) -> None:
@@ -107,6 +110,8 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
     try:
         reader_of(data.path)
         writer_for(output)
+        if not output.parent.is_dir():
+            raise click.UsageError(f"-o {output}: there is no folder {output.parent}")
         if output.exists() and output.samefile(data.path):
             raise click.UsageError(f"-o {output}: this is the data itself")
         if output.exists() and not folder_of(output).is_dir():
@@ -121,67 +126,76 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
     return Work(plan, data, digest, rows)
 
 
-def _ask(plan: Plan, rows: int) -> None:
+def _ask(work: Work, output: Path, max_usd: Decimal | None) -> None:
     """On a terminal, ask before money is spent."""
-    money = plan.bounds.usd if plan.bounds else None
+    bounds = work.plan.bounds
+    money = bounds.usd if bounds else None
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or (money is not None and not money.worst):
         return
-    if plan.bounds is None or money is None:
-        price = "at a price that is not known"
+    said = f"{work.rows:,} rows"
+    if bounds is None or money is None:
+        said += ", at a price that is not known"
     else:
-        about = f"for prompts of {plan.bounds.prompt_tokens:,} tokens"
-        price = f"{about} ${rows * money.full:.2f} in full, ${rows * money.worst:.2f} at worst"
-    click.confirm(f"{rows:,} rows, {price}. Begin?", default=True, abort=True, err=True)
+        said += f", for prompts of {bounds.prompt_tokens:,} tokens"
+        said += f" ${work.rows * money.full:,.2f} in full, ${work.rows * money.worst:,.2f} at worst"
+    said += f"; no more than ${max_usd:,.2f}" if max_usd is not None else ""
+    said += "; what is answered is not bought again" if folder_of(output).is_dir() else ""
+    click.confirm(f"{said}. Begin?", default=True, abort=True, err=True)
 
 
 async def _sitting(
     work: Work, output: Path, settings: Settings, allow: tuple[str, ...], bar: Bar, accept_changed: bool
-) -> None:
+) -> Sitting:
     ledger = open_ledger(folder_of(output))
-    ended = False
+    ended = True  # nothing is on its way yet
     try:
         async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
-            watch = Watch(lambda progress: shown_in(bar, progress), listen)
+            for name in sorted({route.provider for route in routes_of(work.plan)}):
+                session.connection(name)  # so that a key which is not set is told before anything is paid for
+            ended = False
+            watch = Watch(lambda progress: shown_in(bar, progress), lambda batch: listen(batch, bar))
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
         if sitting.complete:
             job = ledger.job(work.name)
             write_output(output, work.data, lambda: ledger.results(job))
     except Changed:
-        ended = True  # nothing was begun
+        ended = True
         raise
     finally:
         bar.close()
         await ledger.close(ended)
-    _tell(work, sitting, output)
+    return sitting
 
 
-def _tell(work: Work, sitting: Sitting, output: Path) -> None:
-    """What came of it, and how the command ends."""
+def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
+    """Say what came of it, and how the command ends."""
     progress, books = sitting.progress, sitting.after
+    bought = books.answers - sitting.before.answers
     parts = [f"{progress.earlier:,} answered before"] * bool(progress.earlier)
     parts += [f"{progress.answered:,} answered"] * bool(progress.answered or not progress.earlier)
     parts += [f"{progress.degraded:,} of them degraded"] * bool(progress.degraded)
     parts += [f"{progress.failed:,} without an answer"] * bool(progress.failed)
+    calls = f"{progress.calls:,} calls" + f", {bought:,} answers bought" * (bought != progress.calls)
     usd = f" · ${books.usd:.4f} in all" if books.usd else ""
-    click.echo(f"{', '.join(parts)} · {progress.calls:,} calls · {progress.tokens:,} tokens{usd}", err=True)
+    tell(f"{', '.join(parts)} · {calls} · {progress.tokens:,} tokens{usd}")
     if books.broken:
-        sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken} earlier sittings"
-        click.echo(
-            f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice",
-            err=True,
-        )
+        sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
+        tell(f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice")
+    if progress.first_error:
+        tell(f"the first without an answer is {progress.first_error}")
     if not sitting.complete:
         left = work.rows - progress.rows
-        click.echo(f"error: {one_line(progress.why)}; {left:,} rows are left: the same command goes on", err=True)
-        sys.exit(Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED)
-    click.echo(f"{output} written, {work.rows:,} rows", err=True)
+        tell(f"error: {progress.why}; {left:,} rows are left: the same command goes on")
+        return Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED
+    tell(f"{output} written, {work.rows:,} rows")
     if progress.failed:
-        click.echo("the same command tries the rows without an answer once more", err=True)
-        sys.exit(Exit.FAILED)
+        tell("the same command tries the rows without an answer once more")
+        return Exit.FAILED
+    return Exit.DONE
 
 
-def _fail(said: str, bar: Bar) -> None:
+def _fail(said: str, bar: Bar) -> NoReturn:
     bar.close()
-    click.echo(f"error: {one_line(said)}", err=True)
+    tell(f"error: {said}")
     sys.exit(Exit.FAILED)

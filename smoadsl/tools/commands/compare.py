@@ -1,5 +1,6 @@
 """Compare, to say of several pipelines on the same questions what each gains and what it costs."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from smoadsl.calls.budget import Limits
 from smoadsl.plan.cap import unpriced
+from smoadsl.plan.plan import Plan
 from smoadsl.scale.batch import Settings
 from smoadsl.scale.rows import Data, Unfit
 from smoadsl.scale.schema import LedgerError
@@ -30,7 +32,7 @@ from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
 from smoadsl.tools.planning import fetch_weights
-from smoadsl.tools.progress import Bar, shown_in
+from smoadsl.tools.progress import Bar, shown_in, tell
 from smoadsl.tools.sizing import Dollars
 
 
@@ -96,37 +98,33 @@ def command(
     names = [entrant.name for entrant in taking_part]
     graded = graded_by(scorer, grader, right, names.index(baseline) if baseline else 0)
     measure, rule = (graded[0], None) if graded else _scoring(scorer, right, taking_part)
-    plans = [entrant.plan for entrant in taking_part] + ([graded[1].plan] if graded else [])
-    providers = {name: one for plan in plans for name, one in plan.providers.items()}
-    for plan in plans:
-        if why := unpriced(plan, Limits(usd=max_usd)):
-            raise click.UsageError(one_line(why))
-    allow = allow_env(providers, allowed)
-    for plan in plans:
-        fetch_weights(plan)
+    grading = graded[1] if graded else None
+    allow = _ready([entrant.plan for entrant in taking_part] + ([grading.plan] if grading else []), max_usd, allowed)
     settings = Settings(concurrency, seed, max_usd, keeps_events=True, paces=True)
     bars = _Bars()
-    grading = graded[1] if graded else None
     comparing = Comparing(taking_part, read, output / "run", settings, allow, accept_changed, grading, bars.watch)
-    try:
+    with bars:
         asked = asked_in(read, comparing.run(), rule, grading, right, category)
         entered = [(one, [row.marked[place] for row in asked]) for place, one in enumerate(taking_part)]
         found = compared(data.name, measure, entered, baseline or names[0], dense)
         _write(output, found, asked)
-    except (Changed, Stopped, Unfit, LedgerError) as error:
-        bars.close()
-        click.echo(f"error: {one_line(str(error))}", err=True)
-        sys.exit(Exit.FAILED)
-    except OSError as error:
-        bars.close()
-        raise click.UsageError(f"{error.filename or output}: {error.strerror or error}") from None
-    finally:
-        bars.close()
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     else:
         Console(width=text_width(), highlight=False).print(comparison_table(found))
     click.echo(f"{output / 'comparison.html'} written", err=True)
+
+
+def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys that may be used, once all that the plans need is there. Ends the command where it is not."""
+    for plan in plans:
+        if why := unpriced(plan, Limits(usd=max_usd)):
+            raise click.UsageError(one_line(why))
+    providers = [provider for plan in plans for provider in plan.providers.values()]
+    allow = allow_env({str(place): provider for place, provider in enumerate(providers)}, allowed)
+    for plan in plans:
+        fetch_weights(plan)
+    return allow
 
 
 def _check_name(option: str, name: str | None, taking_part: Sequence[Entrant]) -> None:
@@ -174,16 +172,33 @@ def _write(output: Path, found: Comparison, asked: Sequence[Asked]) -> None:
 
 
 class _Bars:
-    """A bar for each entrant in turn."""
+    """A bar for each entrant in turn; leaving it says what went wrong, and ends the command."""
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
 
     def watch(self, entrant: Entrant, rows: int) -> Watch:
-        self.close()
+        self._close()
         bar = self._bar = Bar(rows, time.monotonic, terminal=sys.stderr.isatty(), title=entrant.name)
-        return Watch(lambda progress: shown_in(bar, progress), listen)
+        return Watch(lambda progress: shown_in(bar, progress), lambda batch: listen(batch, bar))
 
-    def close(self) -> None:
+    def __enter__(self) -> "_Bars":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._close()
+        match error:
+            case Changed() | Stopped() | Unfit() | LedgerError():
+                tell(f"error: {error}")
+                sys.exit(Exit.FAILED)
+            case OSError():
+                raise click.UsageError(f"{error.filename}: {error.strerror or error}") from None
+            case asyncio.CancelledError():
+                tell("stopped at once: the same command goes on, and buys again only what was on its way")
+                sys.exit(Exit.INTERRUPTED)
+            case _:
+                pass
+
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
