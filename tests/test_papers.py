@@ -9,7 +9,7 @@ import pytest
 from smoadsl.language.check import Given
 from smoadsl.plan.plan import Range, routes_of
 from smoadsl.score.statistics import efficiency_ratio
-from smoadsl.tools import api
+from smoadsl.tools import api, cli
 from tests.test_efficiency import measured
 
 FOLDER = Path(__file__).parents[1] / "pipelines" / "papers"
@@ -99,3 +99,19 @@ def test_links_and_lines() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (FOLDER / target).exists(), target
     assert all(len(line) <= 130 for line in text.splitlines() if not line.startswith("|"))
+
+
+def test_the_commands_can_be_given() -> None:
+    text = README.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("smoadsl ")]
+    assert len(lines) == 7
+    for name, *words in lines:
+        command = cli.main.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+        for word in words:
+            if ".moa" in word:
+                path = Path(word.partition(":")[0])
+                places = [folder / path for folder in (README.parents[2], FOLDER, FOLDER / "efficiency")]
+                assert any(place.is_file() for place in places), word

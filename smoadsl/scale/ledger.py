@@ -261,7 +261,7 @@ class RowLedger:
     def _key(self, provider: Provider, route: Route, request: Request, sample: str) -> bytes:
         """Of all that decides the answer. Whose key pays for it and what it falls back to do not."""
         which = [self.salt, self.seed, sample] if is_sampled(route) else []
-        asked = [request.messages, request.schema, request.model, request.sampling, request.n]
+        asked = [request.messages, request.schema, request.model, request.sampling, request.n, *request.given.items()]
         where = [provider.adapter, provider.base_url, route.length]
         return hashlib.sha256(orjson.dumps([asked, where, which], option=orjson.OPT_SORT_KEYS)).digest()
 
