@@ -1,6 +1,6 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
@@ -81,6 +81,11 @@ class Session:
             dialect=dialect_of(provider.adapter, provider.base_url),
             public=frozenset(header for header, value in provider.headers.items() if not isinstance(value, Env)),
         )
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises `Fault` when one of these providers lacks a key that it needs."""
+        for name in sorted(set(names)):
+            self.connection(name)
 
     def gate(self, name: str) -> Gate:
         """The one way to a provider."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from smoadsl.calls.keys import bound_of
 from smoadsl.calls.route import Rate
 from smoadsl.calls.session import Session
-from smoadsl.plan.plan import Plan
+from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.records import Result
@@ -54,7 +54,7 @@ class Comparing:
     def run(self) -> Ran:
         """What came of each row, for each entrant, and what it is graded.
 
-        Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`."""
+        Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`, `Fault` for a key that is not set."""
         plans = [entrant.plan for entrant in self.entrants] + ([self.grading.plan] if self.grading else [])
         virtual = all(map(is_timeless, plans))
         run: Callable[[Coroutine[Any, Any, T]], T] = run_virtually if virtual else asyncio.run
@@ -87,6 +87,7 @@ class Comparing:
         allowed = frozenset(map(bound_of, self.allowed))
         work = Work(plan, self.data, digest, rows, entrant.name)
         async with Session(plan.providers, os.environ, allowed=allowed) as session:
+            session.check(route.provider for route in routes_of(plan))
             sitting = await sit(work, ledger, session, settings, self.told(entrant, rows), self.accept_changed)
         if not sitting.complete:
             raise Stopped(_why(entrant, sitting, rows))

@@ -150,8 +150,7 @@ async def _sitting(
     ended = True  # nothing is on its way yet
     try:
         async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
-            for name in sorted({route.provider for route in routes_of(work.plan)}):
-                session.connection(name)  # so that a key which is not set is told before anything is paid for
+            session.check(route.provider for route in routes_of(work.plan))  # before anything is paid for
             ended = False
             watch = Watch(lambda progress: shown_in(bar, progress), lambda batch: listen(batch, bar))
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from smoadsl.adapters.base import Fault
 from smoadsl.calls.budget import Limits
 from smoadsl.plan.cap import unpriced
 from smoadsl.plan.plan import Plan
@@ -188,7 +189,7 @@ class _Bars:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._close()
         match error:
-            case Changed() | Stopped() | Unfit() | LedgerError():
+            case Changed() | Stopped() | Unfit() | LedgerError() | Fault():
                 tell(f"error: {error}")
                 sys.exit(Exit.FAILED)
             case OSError():
