@@ -6,6 +6,7 @@ from decimal import Decimal
 from smoadsl.adapters.base import Usage
 
 _PER = Decimal(1_000_000)
+_TO_KEEP = Decimal("0.25")  # what Anthropic, who alone is told, takes besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class Price:
     """Dollars per million tokens. `cached` is the price of input that came from the provider's cache, None where that
-    costs as much as any other; `tiers` go from the lowest up."""
+    costs as much as any other; what it is told to keep there costs a quarter more. `tiers` go from the lowest up."""
 
     input: Decimal
     output: Decimal
@@ -32,7 +33,8 @@ class Price:
         at = self._at(usage.input_tokens)
         cached = at.input if at.cached is None else at.cached
         fresh = usage.input_tokens - usage.cached_tokens
-        return (at.input * fresh + cached * usage.cached_tokens + at.output * usage.output_tokens) / _PER
+        kept = at.input * usage.written_tokens * _TO_KEEP
+        return (at.input * fresh + cached * usage.cached_tokens + kept + at.output * usage.output_tokens) / _PER
 
     def _at(self, input_tokens: int) -> "Price | Tier":
         reached = [tier for tier in self.tiers if input_tokens > tier.above]

@@ -133,7 +133,7 @@ def cost_at_most(
     texts = [message.content for message in messages] + ([json.dumps(schema)] if schema else [])
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     input_tokens = size // 2 + 1 + more_input_tokens
-    usages = [(r, Usage(input_tokens, max(output_tokens, r.sampling.max_tokens))) for r in call.routes]
+    usages = [(r, r.usage_at_most(input_tokens, max(output_tokens, r.sampling.max_tokens))) for r in call.routes]
     prices = [route.price.of(usage) for route, usage in usages if route.price]
     most = max(usage.output_tokens for _, usage in usages)
     return Worst(input_tokens, most, max(prices, default=Decimal(0)), len(prices) == len(call.routes))
