@@ -7,6 +7,7 @@ full gives more than its rate at first. It takes about three minutes of a machin
 """
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from time import process_time
@@ -69,6 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     cases = [case for case in CASES if not short or case.per_s == 100]
     print(HEAD)
     lines = [measured(case, counting) for case in cases for counting in COUNTINGS[: 1 if short else None]]
+    load, cores = os.getloadavg()[1], os.cpu_count() or 1
+    busy = ", so these figures may be too low" if load > cores else ""
+    print(f"load of the last minutes: {load:.1f} on {cores} cores{busy}")
     return 0 if all(lines) else 1
 
 

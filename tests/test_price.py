@@ -1,5 +1,6 @@
 """Test price, to turn tokens into dollars: what was cached costs what it is said to cost."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -21,6 +22,11 @@ USAGE = Usage(1_000_000, 500_000, cached_tokens=400_000)
 )
 def test_a_price_of_tokens(price: Price, usd: str) -> None:
     assert price.of(USAGE) == Decimal(usd)
+
+
+def test_what_is_kept_costs_a_quarter_more() -> None:
+    price = Price(Decimal(2), Decimal(10), Decimal("0.5"))
+    assert price.of(replace(USAGE, written_tokens=200_000)) == Decimal("6.5")
 
 
 def test_a_run_is_billed_for_what_was_cached_as_its_price_says() -> None:

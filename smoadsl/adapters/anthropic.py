@@ -22,6 +22,10 @@ _BETWEEN_TOOLS_AT_LEAST = re.compile(r"claude-sonnet-5-5")
 _BUDGETS = {"low": 1024, "medium": 4096, "high": 16384}
 _LEAST_BUDGET = 1024
 
+# What has fewer than 1,024 tokens is not kept, with some models fewer than 4,096; a mark is passed over then, and free:
+# https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+_WORTH_KEEPING_BYTES = 3 * 1024
+
 # What structured outputs take of JSON Schema; `minItems` only as 0 or 1.
 _KEEPS = frozenset(
     "$defs $ref type title description enum const items properties required additionalProperties anyOf allOf format"
@@ -60,7 +64,7 @@ def request_body(request: Request, stream: bool, provider: str) -> dict[str, JSO
     system = [message for message in request.messages if message.role == "system"]
     turns = [message for message in request.messages if message.role != "system"]
     optional: dict[str, Any] = {
-        "system": [_block(message) for message in system],
+        "system": [block for message in system for block in _blocks(message, sampling.prompt_cache)],
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,
@@ -71,15 +75,19 @@ def request_body(request: Request, stream: bool, provider: str) -> dict[str, JSO
     body = {
         "model": request.model,
         "max_tokens": sampling.max_tokens,
-        "messages": [{"role": message.role, "content": [_block(message)]} for message in turns],
+        "messages": [{"role": turn.role, "content": _blocks(turn, sampling.prompt_cache)} for turn in turns],
         **{name: value for name, value in optional.items() if value not in (None, [], {})},
     }
     return {**merged(body, sampling.extra), "stream": stream}
 
 
-def _block(message: Message) -> JSON:
-    marker = {"cache_control": {"type": "ephemeral"}} if message.cache else {}
-    return {"type": "text", "text": message.content, **marker}
+def _blocks(message: Message, keep: bool | None) -> list[JSON]:
+    """A message as one block of text, or as two, the first of which is to be kept."""
+    lasting, rest = message.content[: message.lasting], message.content[message.lasting :]
+    if not keep or len(lasting.encode("utf-8", "surrogatepass")) < _WORTH_KEEPING_BYTES:
+        return [{"type": "text", "text": message.content}]
+    kept = {"type": "text", "text": lasting, "cache_control": {"type": "ephemeral"}}
+    return [kept, {"type": "text", "text": rest}] if rest else [kept]
 
 
 def _thinking(request: Request, provider: str) -> JSON:

@@ -71,7 +71,7 @@ def _count(so_far: Gathering, usage: JSON) -> None:
         written = counted(usage.get("cache_creation_input_tokens"))
         own = usage["input_tokens"]
         so_far.counts.input = own + read + written if type(own) is int and own >= 0 else own
-        so_far.counts.cached = read
+        so_far.counts.cached, so_far.counts.written = read, written
     if "output_tokens" in usage:
         so_far.counts.output = usage["output_tokens"]
     if isinstance(details := usage.get("output_tokens_details"), dict):

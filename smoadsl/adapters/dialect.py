@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Setting = Literal[
-    "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "stop", "seed", "reasoning"
+    "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "stop", "seed", "reasoning",
+    "prompt_cache",
 ]  # fmt: skip
 
 _NONE: frozenset[Setting] = frozenset()
@@ -53,6 +54,9 @@ LACKS: Mapping[str, frozenset[Setting]] = {
 }
 """The settings that a protocol has no word for, by the name of its adapter."""
 
+_KEEP_BY_THEMSELVES = frozenset({"openai", "gemini", "ollama", "local"})
+"""Adapters whose providers are not told what to keep of a prompt."""
+
 
 def refused(
     adapter: str, dialect: Dialect, model: str, settings: Iterable[str], reasoning: str | None = None
@@ -63,6 +67,8 @@ def refused(
     for setting in settings:
         if setting in LACKS.get(adapter, _NONE):
             reasons[setting] = f"the {adapter} protocol has no {setting}"
+        elif setting == "prompt_cache" and adapter in _KEEP_BY_THEMSELVES:
+            reasons[setting] = f"the {adapter} protocol has no {setting}, as nobody is told there what to keep"
         elif setting in dialect.refuses:
             reasons[setting] = f"this provider takes no {setting}"
         elif rule is not None and setting in rule.refuses:

@@ -10,13 +10,14 @@ _ABSURD = 1_000_000_000  # no model reads or writes this much in one call
 
 @dataclass(slots=True)
 class Counts:
-    """What the provider said of the tokens, as it said it: nothing, nonsense or a number. `input` has the cached in
-    it, `output` the reasoning."""
+    """What the provider said of the tokens, as it said it: nothing, nonsense or a number. `input` has the cached and
+    the written in it, `output` the reasoning."""
 
     input: JSON = None
     output: JSON = None
     cached: JSON = None
     reasoning: JSON = None
+    written: JSON = None
 
 
 def usage_of(request: Request, text: str, said: Counts) -> Usage:
@@ -28,6 +29,7 @@ def usage_of(request: Request, text: str, said: Counts) -> Usage:
         estimated=not (counted_input and counted_output),
         cached_tokens=_part(said.cached, counted_input),
         reasoning_tokens=_part(said.reasoning, counted_output),
+        written_tokens=_part(said.written, counted_input - _part(said.cached, counted_input)),
     )
 
 

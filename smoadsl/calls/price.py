@@ -6,6 +6,7 @@ from decimal import Decimal
 from smoadsl.adapters.base import Usage
 
 _PER = Decimal(1_000_000)
+_TO_KEEP = Decimal("0.25")  # what Anthropic, who alone is told, takes besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,21 @@ class Tier:
 @dataclass(frozen=True, slots=True)
 class Price:
     """Dollars per million tokens. `cached` is the price of input that came from the provider's cache, None where that
-    costs as much as any other; `tiers` go from the lowest up."""
+    costs as much as any other; what it is told to keep there costs a quarter more. `tiers` go from the lowest up."""
 
     input: Decimal
     output: Decimal
     cached: Decimal | None = None
     tiers: tuple[Tier, ...] = ()
 
-    def at_most(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """What so many tokens cost of which none are cached."""
-        at = self._at(input_tokens)
-        return (at.input * input_tokens + at.output * output_tokens) / _PER
-
     def of(self, usage: Usage) -> Decimal:
-        if not usage.cached_tokens:
-            return self.at_most(usage.input_tokens, usage.output_tokens)
         at = self._at(usage.input_tokens)
+        if not (usage.cached_tokens or usage.written_tokens):  # as nearly all are
+            return (at.input * usage.input_tokens + at.output * usage.output_tokens) / _PER
         cached = at.input if at.cached is None else at.cached
         fresh = usage.input_tokens - usage.cached_tokens
-        return (at.input * fresh + cached * usage.cached_tokens + at.output * usage.output_tokens) / _PER
+        kept = at.input * usage.written_tokens * _TO_KEEP
+        return (at.input * fresh + cached * usage.cached_tokens + kept + at.output * usage.output_tokens) / _PER
 
     def _at(self, input_tokens: int) -> "Price | Tier":
         if not self.tiers:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from smoadsl.adapters.base import Sampling
+from smoadsl.adapters.base import Sampling, Usage
 from smoadsl.calls.price import Price
 
 
@@ -72,6 +72,10 @@ class Route:
     reads: tuple[str, ...] = ()
     written: bool = False
     fallback_on_refusal: bool = False
+
+    def usage_at_most(self, input_tokens: int, output_tokens: int) -> Usage:
+        """The dearest that so many tokens can be here."""
+        return Usage(input_tokens, output_tokens, written_tokens=input_tokens if self.sampling.prompt_cache else 0)
 
     @property
     def name(self) -> str:

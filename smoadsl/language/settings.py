@@ -36,6 +36,7 @@ SAMPLING: Mapping[str, Rule] = {
     "stop": rules.texts,
     "seed": rules.number(0, 2**31 - 1, whole=True),
     "reasoning": rules.one_of("none", "low", "medium", "high"),
+    "prompt_cache": rules.boolean,
     "max_tokens": rules.number(1, MOST_OUTPUT_TOKENS, whole=True),
     "extra": rules.block,
 }

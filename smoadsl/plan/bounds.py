@@ -284,7 +284,9 @@ class Walk:
                 continue  # nothing is read or written for it
             read, written = read + times * input_tokens, written + times * each
             if route.price:
-                usd += times * route.price.of(Usage(input_tokens, each))
+                least = self._mode == "least"
+                usage = Usage(input_tokens, each) if least else route.usage_at_most(input_tokens, each)
+                usd += times * route.price.of(usage)
         return Cost(1, read + written, read, written, usd, 1, seconds)
 
     def _attempts(self, call: Call, samples: int) -> Iterator[tuple[Route, int, int]]:

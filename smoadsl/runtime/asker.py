@@ -212,6 +212,7 @@ def _together(reply: Reply, more: Reply) -> Reply:
         one.estimated or two.estimated,
         one.cached_tokens + two.cached_tokens,
         one.reasoning_tokens + two.reasoning_tokens,
+        one.written_tokens + two.written_tokens,
     )
     return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults)
 

@@ -162,7 +162,7 @@ def cost_at_most(
         if route.price is None:
             is_priced = False
         else:
-            dearest = max(dearest, route.price.at_most(input_tokens, tokens))
+            dearest = max(dearest, route.price.of(route.usage_at_most(input_tokens, tokens)))
     if not most:  # all of it is written already
         input_tokens = 0
     return Worst(Cost(0, input_tokens + most, dearest), input_tokens, most, is_priced)

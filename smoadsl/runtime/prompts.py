@@ -94,12 +94,12 @@ class Prompts:
     def _new(
         self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
     ) -> tuple[Message, ...]:
-        parts = [self._conversation.system, role]
+        lasting = parts = [part for part in (self._conversation.system, role) if part]
         if references or own or not call.built_in:
             data = {"references": [r.data() for r in references], "own": own.data() if own else None}
-            parts.append(self._render(call.template, {**values, **data}))
+            parts = [*lasting, self._render(call.template, {**values, **data})]
         system = "\n\n".join(part for part in parts if part)
-        head = (Message("system", system),) if system else ()
+        head = (Message("system", system, len("\n\n".join(lasting))),) if system else ()
         return (*head, *self._conversation.turns)
 
     def judge(

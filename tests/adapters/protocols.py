@@ -106,7 +106,7 @@ def chat(content: str = "", reason: str = "", **more: Any) -> dict[str, Any]:
 
 USAGES = {
     "openai": Usage(11, 7),
-    "anthropic": Usage(11, 7, cached_tokens=5),
+    "anthropic": Usage(11, 7, cached_tokens=5, written_tokens=2),
     "gemini": Usage(11, 7, reasoning_tokens=2),
     "ollama": Usage(11, 7),
 }

@@ -108,7 +108,8 @@ def test_a_streamed_answer(case: Case) -> None:
     [
         ({"input_tokens": 11, "output_tokens": 7}, Usage(11, 7)),
         ({"input_tokens": 1, "cache_read_input_tokens": 6, "cache_creation_input_tokens": 4, "output_tokens": 7},
-         Usage(11, 7, cached_tokens=6)),
+         Usage(11, 7, cached_tokens=6, written_tokens=4)),
+        ({"input_tokens": 1, "cache_creation_input_tokens": 10, "output_tokens": 7}, Usage(11, 7, written_tokens=10)),
         ({"input_tokens": 0, "cache_read_input_tokens": 11, "output_tokens": 7}, Usage(11, 7, cached_tokens=11)),
         ({"input_tokens": 11, "output_tokens": 7, "output_tokens_details": {"thinking_tokens": 5}},
          Usage(11, 7, reasoning_tokens=5)),
@@ -159,10 +160,23 @@ def test_what_a_request_holds_is_what_is_sent() -> None:
     assert drawn.items() >= {**expected, "metadata": {"user_id": "u"}}.items()
 
 
-def test_what_will_be_sent_again_is_marked() -> None:
-    marked = Request("asked", (Message("system", "Long.", cache=True), Message("user", "Why?")))
-    assert body(marked)["system"] == [{"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}]
-    assert "cache_control" not in str(body(marked)["messages"])
+LONG = "Be brief. " * 400
+
+
+@pytest.mark.parametrize("rest", ["", "\n\nRead this: 🐝."])
+def test_a_long_beginning_that_lasts_is_to_be_kept_where_that_is_wanted(rest: str) -> None:
+    asked = Request("asked", (Message("system", LONG + rest, len(LONG)), Message("user", "Why?")))
+    kept = {"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}
+    assert body(asked, prompt_cache=True)["system"] == [kept, *([{"type": "text", "text": rest}] if rest else [])]
+    assert "cache_control" not in str(body(asked, prompt_cache=True)["messages"])
+    for wish in (None, False):
+        assert body(asked, prompt_cache=wish)["system"] == [{"type": "text", "text": LONG + rest}]
+
+
+@pytest.mark.parametrize("lasting", [0, 9, 3071])
+def test_what_is_too_short_to_be_kept_is_not_marked(lasting: int) -> None:
+    asked = Request("asked", (Message("system", LONG, lasting), Message("user", "Why?")))
+    assert body(asked, prompt_cache=True)["system"] == [{"type": "text", "text": LONG}]
 
 
 @pytest.mark.parametrize(

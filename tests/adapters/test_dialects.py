@@ -114,6 +114,8 @@ DRAWN = {"temperature": 0.0}
         ("ollama/qwen3", {**DRAWN, "min_p": 0.1, "top_k": 4}, []),
         ("openrouter/openai/gpt-5", DRAWN, []),  # it leaves out by itself what a model does not take
         ("local/smollm2-135m", {"min_p": 0.1}, []),
+        ("anthropic/claude-opus-4-6", {"prompt_cache": True}, []),
+        *((f"{name}/m", {"prompt_cache": True}, ["prompt_cache"]) for name in ("openai", "gemini", "ollama", "local")),
     ],
 )
 def test_what_is_not_taken_is_known_before(model: str, settings: dict[str, Any], refused: list[str]) -> None:

@@ -20,6 +20,7 @@ from tests.canary import CANARY
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 
+LONG = "Be brief. " * 400  # enough to be kept
 MESSAGES = (
     Message("system", "Be brief."),
     Message("user", "Why?"),
@@ -119,7 +120,7 @@ def test_anthropic(streamed: bool) -> None:
             given = {
                 "model": "claude-opus-5-5",
                 "max_tokens": 50,
-                "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+                "system": [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}],
                 "messages": turns,
                 "stop_sequences": ["END"],
                 "thinking": {"type": "adaptive"},
@@ -133,8 +134,8 @@ def test_anthropic(streamed: bool) -> None:
                 return await joined(pieces.text_stream, lambda one: one)
 
     text, sent = heard(ANTHROPIC, use, streamed)
-    sampling = Sampling(50, stop=("END",), reasoning="low")
-    messages = (Message("system", "Be brief.", cache=True), *MESSAGES[1:])
+    sampling = Sampling(50, stop=("END",), reasoning="low", prompt_cache=True)
+    messages = (Message("system", LONG, len(LONG)), *MESSAGES[1:])
     ours = sent_by_us(ANTHROPIC, Request("claude-opus-5-5", messages, sampling, SCHEMA), streamed)
     assert text == TEXT
     assert ours == sent
