@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
+from smoadsl.calls.alarm import Alarm
 from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
@@ -204,7 +205,7 @@ class Attempts:
         try:
             adapter = self._session.adapter(provider.name)
             on_sent()
-            async with asyncio.timeout(timeout_s):
+            with Alarm(asyncio.get_running_loop().time() + timeout_s):
                 reply = await adapter.complete(request, on_text)
         except Fault as failed:
             fault = failed
