@@ -103,7 +103,9 @@ async def _awaited(answer: Scripting | Awaitable[Scripting]) -> Scripting:
 def _reply(answer: Scripting, request: Request) -> Reply:
     assert isinstance(answer, Reply | str)
     return (
-        Reply(answer, "stop", usage_of(request, answer, Counts()), request.model) if isinstance(answer, str) else answer
+        Reply(answer, "stop", usage_of(request, answer.__str__, Counts()), request.model)
+        if isinstance(answer, str)
+        else answer
     )
 
 

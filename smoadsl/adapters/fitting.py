@@ -24,7 +24,7 @@ def check_fits(adapter: str, connection: Connection, request: Request) -> None:
 
 def given_settings(sampling: Sampling) -> tuple[str, ...]:
     """The settings that are given and that not every endpoint takes."""
-    return tuple(name for name in _NAMES if getattr(sampling, name) not in (None, ()))
+    return tuple([name for name in _NAMES if getattr(sampling, name) not in (None, ())])
 
 
 @lru_cache(maxsize=1_000)

@@ -174,15 +174,14 @@ class Gathering:
         """The reply, once all has come; or the fault that stands in its place."""
         found = [self._outcome(draft) for draft in self._drafts]
         answers = [one for one in found if isinstance(one, Choice)]
-        faults = tuple(one for one in found if isinstance(one, Fault))
+        faults = () if len(answers) == len(found) else tuple(one for one in found if isinstance(one, Fault))
         if not answers:
             raise faults[0]
         first, *others = answers
-        everything = "".join(piece for draft in self._drafts for piece in (*draft.reasoning, *draft.text))
         return Reply(
             text=first.text,
             finish=first.finish,
-            usage=usage_of(self._request, everything, self.counts),
+            usage=usage_of(self._request, self._everything, self.counts),
             model=self.model or self._request.model,
             lost_events=self._lost,
             reasoning=first.reasoning,
@@ -190,6 +189,10 @@ class Gathering:
             faults=faults,
             exchange=exchange,
         )
+
+    def _everything(self) -> str:
+        """All that was written, for who has to count it."""
+        return "".join(piece for draft in self._drafts for piece in (*draft.reasoning, *draft.text))
 
     def _outcome(self, draft: Draft) -> Choice | Fault:
         text = "".join(draft.text)

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OK = 200
 _ERROR_BODY_LIMIT = 64 << 10
 _ERROR_BODY_S = 5.0
 _MOST_URLS = 1_000
@@ -37,22 +39,24 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
 
-    async def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> T:
+    def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
         """Make one attempt, and hand the answer to `read` if its status is good."""
-        return await self._exchange("POST", path, encoded(self._connection, body), read)
+        return self._exchange("POST", path, encoded(self._connection, body), read)
 
-    async def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> T:
+    def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
         """The same without a body."""
-        return await self._exchange("GET", path, b"", read)
+        return self._exchange("GET", path, b"", read)
 
-    async def _exchange(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
+    def _exchange(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
+        answered = self._answered(method, path, payload, read)
+        return answered if self._connection.watched else self._in_time(answered)
+
+    async def _in_time(self, answered: Awaitable[T]) -> T:
         connection = self._connection
-        if connection.watched:
-            return await self._answered(method, path, payload, read)
         total = asyncio.timeout(connection.total_timeout_s)
         try:
             async with total:
-                return await self._answered(method, path, payload, read)
+                return await answered
         except TimeoutError:
             if not total.expired():
                 raise
@@ -63,7 +67,8 @@ class Client:
         response = await self._send(self._opened(), method, self._url(path), payload)
         answer = Answer(self._connection, response)
         try:
-            await self._check(response)
+            if response.status != _OK or "Content-Encoding" in response.headers:
+                await self._check(response)
             return await read(answer)
         except Fault as fault:
             fault.exchange = answer.exchange
@@ -89,7 +94,7 @@ class Client:
     def _opened(self) -> "aiohttp.ClientSession":
         if self._session is None:
             headers = checked_headers(self._connection.provider, self._headers)
-            self._session = _session(headers, self._connection)
+            self._session = _session(headers, self._connection, self._waits_for_ever)
         return self._session
 
     async def _send(
@@ -129,15 +134,16 @@ class Client:
             raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
-def _session(headers: Mapping[str, str], connection: Connection) -> "aiohttp.ClientSession":
+def _session(headers: Mapping[str, str], connection: Connection, waits_for_ever: bool) -> "aiohttp.ClientSession":
     import aiohttp
 
     from smoadsl.adapters.connecting import Connector
     from smoadsl.adapters.resolve import Resolver
 
+    connects = aiohttp.TCPConnector if waits_for_ever else partial(Connector, connection.first_byte_timeout_s)
     return aiohttp.ClientSession(
         # Our own limits are the only queue: time spent in aiohttp's pool would count as the provider's silence.
-        connector=Connector(connection.first_byte_timeout_s, limit=0, resolver=Resolver(connection)),
+        connector=connects(limit=0, resolver=Resolver(connection)),
         headers={
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole

@@ -84,10 +84,14 @@ class Answer:
     async def json(self) -> JSON:
         """The whole body as one JSON value."""
         name = self._connection.provider
-        body = bytearray()
-        while chunk := await self.chunk():
-            body += chunk
+        body = await self.chunk()
+        if body and not self._response.content.at_eof():
+            chunks = [body]
             self.progress()
+            while chunk := await self.chunk():
+                chunks.append(chunk)
+                self.progress()
+            body = b"".join(chunks)
         kind = FaultKind.BAD_BODY
         try:
             return orjson.loads(body)
@@ -100,7 +104,7 @@ class Answer:
         raise Fault(kind, f"{name} sent {what}", billed=True)
 
 
-def _breaks_off(body: bytearray) -> bool:
+def _breaks_off(body: bytes) -> bool:
     """Whether more bytes could have made this JSON. The cut may have gone through a character."""
     text = body.decode(errors="ignore")
     try:

@@ -14,9 +14,33 @@ _REASONING = ("reasoning_content", "reasoning")  # DeepSeek's name and vLLM's, t
 
 
 def _take_body(so_far: Gathering, body: dict[str, JSON]) -> None:
-    if not isinstance(body.get("choices"), list):
+    choices = body.get("choices")
+    if not isinstance(choices, list):
         raise Misshapen
-    _take(so_far, body, "message")
+    if len(choices) != 1 or not _is_plain(choices[0]):
+        _take(so_far, body, "message")
+        return
+    _take_about(so_far, body)
+    so_far.says(0, choices[0]["message"]["content"])
+    so_far.ends(0, choices[0].get("finish_reason"))
+
+
+def _is_plain(choice: JSON) -> bool:
+    """Whether the only answer is nothing but a text, as most are."""
+    if type(choice) is not dict or choice.get("index", 0) != 0 or choice.get("error"):
+        return False
+    said = choice.get("message")
+    if type(said) is not dict or type(said.get("content")) is not str:
+        return False
+    return not any(value for name, value in said.items() if name not in _PLAIN)
+
+
+def _take_about(so_far: Gathering, body: dict[str, JSON]) -> None:
+    """Take what a body or an event says besides the answer."""
+    if isinstance(model := body.get("model"), str) and model:
+        so_far.model = model
+    if isinstance(usage := body.get("usage"), dict):
+        so_far.counts = _counts(usage)
 
 
 def _take_event(so_far: Gathering, body: dict[str, JSON]) -> bool:
@@ -54,10 +78,7 @@ def _pieces(events: Sequence[str], place: int) -> tuple[str, int, str]:
 
 def _take(so_far: Gathering, body: dict[str, JSON], part: str) -> bool:
     """Take what a body or an event says. Gives whether it brought anything at all."""
-    if isinstance(model := body.get("model"), str) and model:
-        so_far.model = model
-    if isinstance(usage := body.get("usage"), dict):
-        so_far.counts = _counts(usage)
+    _take_about(so_far, body)
     brought = False
     for index, choice in _choices(body.get("choices")):
         if choice.get("error") and not so_far.finished:

@@ -56,7 +56,7 @@ class Scripted:
         if inspect.isawaitable(answer):
             answer = await answer
         if isinstance(answer, str):
-            answer = Reply(answer, "stop", usage_of(request, answer, Counts()), request.model)
+            answer = Reply(answer, "stop", usage_of(request, answer.__str__, Counts()), request.model)
         match answer:
             case Reply(text=text):
                 self._stream(text, on_text)

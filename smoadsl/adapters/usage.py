@@ -1,5 +1,6 @@
 """Usage, to count tokens by what the provider says, or by the bytes when it says nothing that can be true."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from smoadsl.adapters.base import JSON, Request, Usage
@@ -20,12 +21,12 @@ class Counts:
     written: JSON = None
 
 
-def usage_of(request: Request, text: str, said: Counts) -> Usage:
+def usage_of(request: Request, text: Callable[[], str], said: Counts) -> Usage:
     """The usage of one call. A sum that is missing, not positive or absurd is estimated, and the whole flagged."""
     counted_input, counted_output = counted(said.input), counted(said.output)
     return Usage(
         input_tokens=counted_input or _estimated(*(message.content for message in request.messages)),
-        output_tokens=counted_output or _estimated(text),
+        output_tokens=counted_output or _estimated(text()),
         estimated=not (counted_input and counted_output),
         cached_tokens=_part(said.cached, counted_input),
         reasoning_tokens=_part(said.reasoning, counted_output),

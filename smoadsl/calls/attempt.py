@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
+from smoadsl.calls.alarm import Alarm
 from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.first_text import FirstText
 from smoadsl.calls.keyless import keyless, keyless_fault
@@ -221,8 +222,9 @@ class Attempts:
             adapter = self._session.adapter(provider.name)
             on_sent()
             secrets = self._session.secrets(provider.name)
-            async with asyncio.timeout(timeout_s), first.limit(secrets):
-                reply = keyless(await adapter.complete(request, first.hear), secrets)
+            with Alarm(asyncio.get_running_loop().time() + timeout_s):
+                async with first.limit(secrets):
+                    reply = keyless(await adapter.complete(request, first.hear), secrets)
             first.end()
         except Fault as failed:
             fault = keyless_fault(failed, self._session.secrets(provider.name))

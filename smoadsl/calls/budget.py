@@ -58,7 +58,7 @@ class Budget:
         self._limits = limits
         self._chain: Sequence[Budget] = (self, *(around._chain if around else ()))  # from the inside out
         self._counts = limits.calls is not None or limits.tokens is not None or limits.usd is not None
-        self._taken = NO_COST  # settled and reserved
+        self._calls, self._tokens, self._usd = 0, 0, NO_COST.usd  # settled and reserved
         self._aside: Callable[[], Cost] | Cost = NO_COST
         self._spent = ""
         self._end = None if limits.time_s is None else begun + limits.time_s
@@ -72,7 +72,7 @@ class Budget:
     @property
     def taken(self) -> Cost:
         """What is settled, and what is reserved for calls under way."""
-        return self._taken
+        return Cost(self._calls, self._tokens, self._usd)
 
     def set_aside(self, cost: Callable[[], Cost]) -> None:
         """Keep this much for the aggregate; it replaces what was kept before. It is asked for when a call is made."""
@@ -103,13 +103,23 @@ class Budget:
         for budget in self._chain:
             budget._check(cost, last and budget is self, extra)
         for budget in self._chain:
-            budget._taken += cost
+            budget._take(cost)
 
     def settle(self, reserved: Cost, actual: Cost) -> None:
         """Give back what a call did not need."""
-        change = actual - reserved
         for budget in self._chain:
-            budget._taken += change
+            budget._give_back(reserved)
+            budget._take(actual)
+
+    def _give_back(self, cost: Cost) -> None:
+        self._calls -= cost.calls
+        self._tokens -= cost.tokens
+        self._usd -= cost.usd
+
+    def _take(self, cost: Cost) -> None:
+        self._calls += cost.calls
+        self._tokens += cost.tokens
+        self._usd += cost.usd
 
     @property
     def is_limited(self) -> bool:
@@ -122,12 +132,12 @@ class Budget:
         limits = self._limits
         if not self._counts:
             return
-        after = self._taken + cost if last else self._taken + self._kept() + cost
-        if limits.calls is not None and after.calls > limits.calls:
+        kept = NO_COST if last else self._kept()
+        if limits.calls is not None and self._calls + kept.calls + cost.calls > limits.calls:
             spent = f"the budget of {limits.calls:,} calls is spent"
-        elif limits.tokens is not None and after.tokens > limits.tokens:
+        elif limits.tokens is not None and self._tokens + kept.tokens + cost.tokens > limits.tokens:
             spent = f"the budget of {limits.tokens:,} tokens is spent"
-        elif limits.usd is not None and after.usd > limits.usd:
+        elif limits.usd is not None and self._usd + kept.usd + cost.usd > limits.usd:
             spent = f"the budget of ${limits.usd} is spent"
         else:
             return

@@ -37,32 +37,31 @@ class Window:
     def ready_at(self, amount: float, now: float) -> float:
         """When so much may be taken; more than the whole count is given once nothing else was taken for a period."""
         self._forget(now)
-        span_s = self.period_s * (1 + _SLACK)
         due = self._total + min(amount, self.count) - self.count
         at = now
-        for taken in self._log:
-            if due <= 1e-9:
-                break
-            due -= taken.amount
-            at = taken.at + span_s
+        if due > 1e-9:
+            span_s = self.period_s * (1 + _SLACK)
+            for taken in self._log:
+                if due <= 1e-9:
+                    break
+                due -= taken.amount
+                at = taken.at + span_s
         if self.period_s <= _SHORT_S:
-            at = max(at, self._even_at - self._step_s(max(1.0, self.count * _AT_ONCE)))
+            at_once = max(1.0, self.count * _AT_ONCE) * self.period_s / self.count
+            at = max(at, self._even_at - at_once)
         return max(at, now)
 
     def take(self, taken: Taken) -> None:
         """Take it, allowed or not."""
         self._log.append(taken)
         self._total += taken.amount
-        self._even_at = max(self._even_at, taken.at) + self._step_s(taken.amount)
+        self._even_at = max(self._even_at, taken.at) + taken.amount * self.period_s / self.count
 
     def settle(self, taken: Taken, amount: float) -> None:
         """It was more or less in the end."""
         if self._log and taken.at >= self._log[0].at:
             self._total += amount - taken.amount
         taken.amount = amount
-
-    def _step_s(self, amount: float) -> float:
-        return amount * self.period_s / self.count
 
     def _forget(self, now: float) -> None:
         span_s = self.period_s * (1 + _SLACK)

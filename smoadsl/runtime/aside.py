@@ -28,7 +28,8 @@ class Aside:
         self._place = 0
         self._team: Sequence[str] = ()
         self._arrived: dict[str, int] = {}
-        self._before: list[Cost] = []  # with what went into the round under way, and with what later ones may bring
+        self._settled: Sequence[Sizes] = ()  # what went into the round under way, and what later ones may bring
+        self._before: list[Cost] = []  # what it costs with these, once that is asked
         self._empty: dict[tuple[str, ...], tuple[Message, ...] | None] = {}  # the call without the texts, by agents
 
     def begin(self, seen: Sequence[Response]) -> None:
@@ -51,11 +52,12 @@ class Aside:
             self._budget.set_aside(self._most)
 
     def _begin(self, settled: Sequence[Sizes]) -> None:
-        self._before = [self._cost(sizes) for sizes in settled]
+        self._settled, self._before = settled, []
         self._budget.set_aside(self._most)
 
     def _most(self) -> Cost:
         """The most that the aggregate may need, as far as is known."""
+        self._before = self._before or [self._cost(sizes) for sizes in self._settled]
         costs = list(self._before)
         if self._team:
             costs.append(self._cost(may_go_on(self._layers[self._place], self._team, self._arrived)))
@@ -63,7 +65,7 @@ class Aside:
 
     def _cost(self, sizes: Sizes) -> Cost:
         """The aggregate's call with responses of these sizes: the messages as they would be, without the texts."""
-        aggregate, agents = self._aggregate, tuple(sizes)
+        aggregate, agents = self._aggregate, tuple(sorted(sizes))
         assert aggregate is not None
         if agents not in self._empty:
             self._empty[agents] = self._messages(aggregate, agents)

@@ -9,6 +9,7 @@ from typing import Any
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
+from smoadsl.calls.alarm import Alarm
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
@@ -111,7 +112,7 @@ class Asker:
             if deadline is None:
                 reply = await self._answers(routes, ask, meter, attempted, on_text)
             else:
-                async with asyncio.timeout_at(deadline.at):
+                with Alarm(deadline.at):
                     reply = await self._answers(routes, ask, meter, attempted, on_text)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")

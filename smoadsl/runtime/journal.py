@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 from pydantic import ValidationError
 
+from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import (
     EVENT,
     EVENTS_VERSION,
@@ -19,42 +21,72 @@ from smoadsl.runtime.events import (
     RunStarted,
 )
 
+_MOMENT_S = 0.05  # of which a crash may cost the last events
+
 
 class JournalError(Exception):
     """A trace that can not be read; the message says what and where."""
 
 
 def journal_to(file: BinaryIO) -> Callable[[Event], None]:
-    """Writes each event as it happens; all that happen in one turn of the event loop are flushed together, at its end.
-    Pieces of the streamed answer are left out: the whole text follows them."""
-    lines: list[bytes] = []
+    """Writes each event as it happens; what is written is in the file a moment later, for all that happened meanwhile
+    at once. Pieces of the streamed answer are left out: the whole text follows them."""
+    waits = False
 
     def flush() -> None:
-        if lines and not file.closed:
-            file.write(b"".join(lines))
+        nonlocal waits
+        waits = False
+        if not file.closed:
             file.flush()
-        lines.clear()
 
     def write(event: Event) -> None:
-        if isinstance(event, AnswerPiece):
+        nonlocal waits
+        kind = type(event)
+        if kind is AnswerPiece:
             return
-        lines.append(event.__pydantic_serializer__.to_json(event) + b"\n")
-        if len(lines) == 1 and not isinstance(event, RunFinished | RunFailed):
-            _at_the_end_of_this_turn(flush)
-        elif isinstance(event, RunFinished | RunFailed):
-            flush()
+        file.write(_json(event) + b"\n")
+        if kind is RunFinished or kind is RunFailed:
+            file.flush()
+        elif not waits:
+            waits = _soon(flush)
 
     return write
 
 
-def _at_the_end_of_this_turn(flush: Callable[[], None]) -> None:
-    """Have it done then; at once where no event loop runs."""
+def _json(event: Event) -> bytes:
+    """The event as JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
+    if type(event) is not RunStarted:
+        return event.__pydantic_serializer__.to_json(event)
+    head, messages, rest = event.__pydantic_serializer__.to_json(event, exclude={"plan"}).partition(b',"messages":')
+    return b'%s,"plan":%s%s%s' % (head, _plan_json(_Same(event.plan)), messages, rest)
+
+
+class _Same:
+    """A plan that is known by what it is, and not by what it holds: looking at all of that would be as dear."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.plan is self.plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+
+@lru_cache(maxsize=8)
+def _plan_json(same: _Same) -> bytes:
+    return same.plan.__pydantic_serializer__.to_json(same.plan)
+
+
+def _soon(flush: Callable[[], None]) -> bool:
+    """Have it done in a moment; at once where no event loop runs."""
     try:
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop().call_later(_MOMENT_S, flush)
     except RuntimeError:
         flush()
-    else:
-        loop.call_soon(flush)
+        return False
+    return True
 
 
 def read_journal(path: Path) -> Iterator[Event]:

@@ -26,7 +26,7 @@ class Response:
 
 def names_of(responses: Sequence[Response]) -> tuple[str, ...]:
     """Whose the responses are."""
-    return tuple(response.agent for response in responses)
+    return tuple([response.agent for response in responses])
 
 
 class InRound(Protocol):

@@ -41,9 +41,10 @@ def fenced(pieces: Sequence[Mapping[str, Any]], beside: Sequence[str] = ()) -> s
 def _mark(drawn_from: Sequence[str], absent_in: Sequence[str]) -> str:
     """Drawn from texts, so that it is the same in a replay and no single author can know it beforehand."""
     seed = "\x00".join(drawn_from).encode("utf-8", "surrogatepass")
+    everything = "\x00".join(absent_in)
     for attempt in range(1000):
         mark = hashlib.sha256(b"%d\x00%s" % (attempt, seed)).hexdigest()[:10]
-        if not any(mark in text for text in absent_in):
+        if mark not in everything:
             return mark
     raise RenderError("no mark could be found that the responses do not contain")
 
@@ -61,13 +62,11 @@ def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
 
 def _gather(value: Any, texts: list[str]) -> None:
     """All the texts that a template is given."""
-    if isinstance(value, str):
-        texts.append(value)
-    elif isinstance(value, dict):
-        for inner in value.values():
-            _gather(inner, texts)
-    elif isinstance(value, list | tuple):
-        for inner in value:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
+    for inner in inside:
+        if isinstance(inner, str):
+            texts.append(inner)
+        elif isinstance(inner, dict | list | tuple):
             _gather(inner, texts)
 
 
