@@ -15,6 +15,7 @@ class Hearing:
 
     def __init__(self, keeps: bool) -> None:
         self.totals = events.Totals()
+        self.failed: list[str] = []  # what was said of calls that brought no answer
         self._kept: list[bytes] | None = [] if keeps else None
         self._stopped: list[str] = []
 
@@ -22,6 +23,8 @@ class Hearing:
         match event:
             case events.StopChecked(held=True):
                 self._stopped.append(f"{event.layer}, round {event.round}")
+            case events.CallFailed():
+                self.failed.append(event.message)
             case events.RunFinished() | events.RunFailed():
                 self.totals = _sum(self.totals, event.totals)
             case _:
