@@ -93,6 +93,7 @@ class Batch:
         """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""
         self._random = Random(self.settings.seed)
         self.ledger.expect(self.settings.concurrency * widest(self.plan.pipeline))
+        await self.ledger.written()  # before the first is on its way
         rows = self._open_rows()
         try:
             async with asyncio.TaskGroup() as group:
