@@ -68,7 +68,7 @@ class Simulated:
         first, *others = (Choice(text, "length" if is_cut else "stop") for text, is_cut in cut)
         read = sum(_tokens(message.content) for message in request.messages)
         written = sum(_tokens(text) for text, _ in cut)
-        usage = usage_of(request, first.text, Counts(read, written))
+        usage = usage_of(request, lambda: first.text, Counts(read, written))
         return Reply(first.text, first.finish, usage, request.model, others=tuple(others))
 
     async def models(self) -> tuple[str, ...]:

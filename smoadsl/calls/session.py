@@ -97,14 +97,14 @@ class Session:
         """What is known of a route so far."""
         return self.gate(route.provider).lane(route.model)
 
-    def closed(self) -> Fault | None:
-        """For what a route is not used any more as long as this session lasts, if there is such a route."""
-        return next((lane.closed for lane in self._lanes() if lane.closed is not None), None)
+    def closed(self) -> list[Fault]:
+        """For what routes are not used any more as long as this session lasts."""
+        return [lane.closed for lane in self._lanes() if lane.closed is not None]
 
-    def pause_s(self, now: float) -> float:
-        """For how long the route is left alone that asked for the longest pause; 0 where none asked for one that a call
-        does not wait out by itself."""
-        return max((lane.opens_at(now) - now for lane in self._lanes() if lane.shut(now) is not None), default=0.0)
+    def paused(self, now: float) -> list[tuple[Fault, float]]:
+        """For what routes are left alone longer than a call waits by itself, each with how many seconds are left."""
+        shut = ((lane.shut(now), lane) for lane in self._lanes() if lane.closed is None)
+        return [(fault, lane.opens_at(now) - now) for fault, lane in shut if fault is not None]
 
     def _lanes(self) -> Iterator[Lane]:
         return (lane for gate in self._gates.values() for lane in gate.lanes)

@@ -5,7 +5,7 @@ provider is closed to it, or when nothing succeeds any more. The same work taken
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -13,7 +13,7 @@ from random import Random
 
 import orjson
 
-from smoadsl.adapters.base import Message
+from smoadsl.adapters.base import Fault, Message
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
 from smoadsl.plan.bounds import bounds
@@ -95,6 +95,7 @@ class Batch:
         """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""
         self._random = Random(self.settings.seed)
         self.ledger.expect(self.settings.concurrency * widest(self.plan.pipeline))
+        await self.ledger.written()  # before the first is on its way
         rows = self._open_rows()
         try:
             async with asyncio.TaskGroup() as group:
@@ -155,24 +156,25 @@ class Batch:
         answers: list[Answer] = []
         error = ""
         try:
-            conversation, following = self.data.turns(row)
-        except ValueError as failed:
-            error = str(failed)
-        else:
-            try:
-                answers.append(await self._answer(conversation, kept, hearing))
-                for turn in following:
-                    conversation = _going_on(conversation, answers[-1].text, turn)
-                    answers.append(await self._answer(conversation, kept, hearing))
-            except (RunError, ValueError) as failed:
-                error = str(failed)
-                if self._is_closed_to_us() or self._pause_s() > 0:
-                    return None
-            finally:  # also where it is cut off: what was on its way may be billed
-                self._spend(Decimal(str(round(hearing.totals.usd, _DIGITS_OF_USD))), kept)
-        result = hearing.result(kept.bought, answers if not error else [], error)
+            async for answer in self._turns(row, kept, hearing):
+                answers.append(answer)
+        except (RunError, ValueError) as failed:
+            error, answers = str(failed), []
+        finally:  # also where it is cut off: what was on its way may be billed
+            self._spend(Decimal(str(round(hearing.totals.usd, _DIGITS_OF_USD))), kept)
+        result = hearing.result(kept.bought, answers, error)
+        if (error or result.degraded) and self._lacks(hearing.failed):
+            return None
         self.ledger.end(kept, result, hearing.lines())
         return result
+
+    async def _turns(self, row: Row, kept: RowLedger, hearing: Hearing) -> AsyncIterator[Answer]:
+        """The answer to each turn of a row. Raises `RunError`, and `ValueError` where it is no row."""
+        conversation, following = self.data.turns(row)
+        yield (answer := await self._answer(conversation, kept, hearing))
+        for turn in following:
+            conversation = _going_on(conversation, answer.text, turn)
+            yield (answer := await self._answer(conversation, kept, hearing))
 
     def _spend(self, usd: Decimal, kept: RowLedger) -> None:
         """Book what a row has cost beyond the answers that were kept."""
@@ -245,21 +247,25 @@ class Batch:
             self._worst_usd[tokens] = money.worst
         return times * self._worst_usd[tokens]
 
-    def _is_closed_to_us(self) -> bool:
-        if (fault := self.session.closed()) is None:
-            return False
-        self.drain(fault.message)
-        return True
+    def _lacks(self, said: Sequence[str]) -> bool:
+        """Whether calls failed as a provider is closed to us or wants to be left alone: with time, or once somebody has
+        mended it, the row can have more. The first is a reason to stop."""
 
-    def _pause_s(self) -> float:
-        """How long a provider wants to be left alone that told so."""
-        return self.session.pause_s(asyncio.get_running_loop().time())
+        def met(fault: Fault) -> bool:
+            return any(words.startswith(fault.message) for words in said)
+
+        if closed := next(filter(met, self.session.closed()), None):
+            self.drain(closed.message)
+        return closed is not None or any(met(fault) for fault, _ in self._paused())
+
+    def _paused(self) -> list[tuple[Fault, float]]:
+        return self.session.paused(asyncio.get_running_loop().time())
 
     async def _wait_out(self) -> None:
         """Leave alone for so long who wants to be left alone, unless there is a reason to stop."""
-        while not self.progress.why and (pause_s := self._pause_s()) > 0:
+        while not self.progress.why and (paused := self._paused()):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                await asyncio.wait_for(self._stopping.wait(), max(pause_s for _, pause_s in paused))
 
 
 def _going_on(conversation: Conversation, answer: str, turn: str) -> Conversation:

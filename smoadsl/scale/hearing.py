@@ -16,6 +16,7 @@ class Hearing:
 
     def __init__(self, keeps: bool) -> None:
         self.totals = events.Totals()
+        self.failed: list[str] = []  # what was said of calls that brought no answer
         self._kept: list[bytes] | None = [] if keeps else None
         self._stopped: list[str] = []
         self._refused = False
@@ -24,8 +25,9 @@ class Hearing:
         match event:
             case events.StopChecked(held=True):
                 self._stopped.append(f"{event.layer}, round {event.round}")
-            case events.CallFailed(kind=FaultKind.REFUSED.value):
-                self._refused = True
+            case events.CallFailed():
+                self.failed.append(event.message)
+                self._refused = self._refused or event.kind == FaultKind.REFUSED.value
             case events.RunFinished() | events.RunFailed():
                 self.totals = _sum(self.totals, event.totals)
             case _:
