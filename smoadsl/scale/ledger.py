@@ -152,7 +152,8 @@ class Ledger:
     def _of_rows(self, what: str, job: int) -> Iterator[tuple[Any, ...]]:
         joined = "rows JOIN results USING (job, salt) WHERE job = ? ORDER BY number"
         with telling(self.path):
-            yield from self._file.execute(f"SELECT number, {what} FROM {joined}", (job,))
+            for found in self._file.execute(f"SELECT number, {what} FROM {joined}", (job,)):
+                yield tuple(found)  # `yield from` would want the file also of who stops reading, once it is closed
 
     # ---- rows and calls
 

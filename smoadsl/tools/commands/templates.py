@@ -19,9 +19,9 @@ WHAT = {  # what each does, and where one of an author's stands in its place
     "router": ("asks who should work", "activate K by router(MODEL, NAME)"),
     "roles": ("asks for role descriptions", "roles … = generate(MODEL, N) { template = NAME }"),
     "repair": ("asks for a verdict once more, with the fault named", "can not be replaced"),
+    "aggregate": ("puts the responses to the aggregate", "aggregate MODEL { template = NAME }"),
     "grade": ("asks for grades of an answer, aspect by aspect", "of the scorers; can not be replaced"),
     "grade_pair": ("asks which of two answers is better", "of the scorers; can not be replaced"),
-    "aggregate": ("puts the responses to the aggregate", "aggregate MODEL { template = NAME }"),
 }
 _NEXT = """
 `smoadsl templates rank > rank.j2` prints one into a file to start from, and
