@@ -135,23 +135,24 @@ class Batch:
 
     async def _try(self, row: Row) -> None:
         """Have a result of a row, unless there is a reason to stop before."""
-        worst = self._worst(row)
+        worst, again = self._worst(row), False
         while await self._admitted(worst):
             try:
-                result = await self._result(row)
+                result = await self._result(row, again)
             finally:
                 await self._release(worst)
             if result is not None:
                 self._count(row, result)
                 return
             await self._wait_out()
+            again = True
 
     # ---- one row
 
-    async def _result(self, row: Row) -> Result | None:
+    async def _result(self, row: Row, again: bool) -> Result | None:
         """What came of a row; None where it is to be tried again later: by this sitting, unless that has a reason to
         stop now."""
-        kept = self.ledger.begin(self.job, row, self.settings.seed, self.settings.paces)
+        kept = self.ledger.begin(self.job, row, self.settings.seed, again, self.settings.paces)
         hearing = Hearing(self.settings.keeps_events)
         answers: list[Answer] = []
         error = ""

@@ -76,8 +76,8 @@ def _fields(row: Row) -> Mapping[str, Any]:
 
 def _told(result: Result) -> Written:
     """What a result says, without what only few have."""
-    told = asdict(result)
-    return {name: value for name, value in told.items() if name not in ("answers", "estimated", "refused") or value}
+    told = ((name, getattr(result, name)) for name in _OURS[1:])
+    return {name: value for name, value in told if value or name not in ("answers", "estimated", "refused")}
 
 
 def _lines(file: IO[bytes], rows: Callable[[], Iterator[Written]], data: Data) -> None:
