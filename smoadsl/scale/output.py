@@ -7,6 +7,7 @@ import csv
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
@@ -38,13 +39,19 @@ def writer_for(path: Path) -> Write:
 
 
 def write_output(path: Path, data: Data, results: Callable[[], Iterable[Found]]) -> None:
-    """Write all rows of the data that have a result. Whoever finds the file finds all of it. `results` may be asked for
-    twice. Raises `Unfit` and `OSError`."""
+    """Write all rows of the data that have a result. `results` may be asked for twice. Raises `Unfit` and `OSError`."""
+    with whole_file(path) as file:
+        writer_for(path)(file, lambda: _rows(data, results()), data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write: whoever finds it under its name finds all of it. Raises `OSError`."""
     part = path.with_name(f".{path.name}.part")  # one name, so that a process that dies leaves one file
     part.unlink(missing_ok=True)
     try:
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
-            writer_for(path)(file, lambda: _rows(data, results()), data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -54,17 +61,23 @@ def write_output(path: Path, data: Data, results: Callable[[], Iterable[Found]])
     keep_names(path.parent)
 
 
-def _rows(data: Data, results: Iterable[Found]) -> Iterator[Written]:
+def with_results(data: Data, results: Iterable[Found]) -> Iterator[tuple[int, Mapping[str, Any], Result]]:
+    """The rows that have a result, in their order: the number, the fields and what came of it. Raises `Unfit`."""
     found = iter(results)
     number, digest, result = next(found, _NOTHING)
     for row in data.rows():
         if row.number == number:
             if row.digest != digest:
                 raise Unfit(f"{data.path}: row {number} {CHANGED}")
-            yield {**_fields(row), FIELD: {"row": number, **_told(result)}}
+            yield number, _fields(row), result
             number, digest, result = next(found, _NOTHING)
     if number:
         raise Unfit(f"{data.path}: row {number} {CHANGED}")
+
+
+def _rows(data: Data, results: Iterable[Found]) -> Iterator[Written]:
+    for number, fields, result in with_results(data, results):
+        yield {**fields, FIELD: {"row": number, **_told(result)}}
 
 
 def _fields(row: Row) -> Mapping[str, Any]:

@@ -23,8 +23,10 @@ from smoadsl.scale.output import write_output, writer_for
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
+from smoadsl.score.formats import FORMATS
 from smoadsl.show.safe import one_line
 from smoadsl.tools.allowing import allow_env
+from smoadsl.tools.exporting import Export
 from smoadsl.tools.listening import INTERRUPTED, listen
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
@@ -42,6 +44,9 @@ from smoadsl.tools.sizing import Dollars, passes, without_option
 @click.option("--concurrency", type=click.IntRange(1, 100_000), default=32, show_default=True,
               help="How many rows are under way at once.")  # fmt: skip
 @click.option("--max-usd", type=Dollars(), metavar="USD", help="Spend no more than this in all, over all sittings.")
+@click.option("--export", type=click.Choice(tuple(FORMATS)),
+              help="Write the answers in a benchmark's form as well, beside OUT.")  # fmt: skip
+@click.option("--generator", metavar="NAME", help="Who has answered, in that form: the pipeline unless it is named.")
 @click.option("--yes", is_flag=True, help="Begin without a question about the price.")
 @click.option("--strict", is_flag=True, help="Stop at the first row without an answer.")
 @click.option("--accept-changed", is_flag=True, help="Go on though the pipeline or the data changed.")
@@ -57,6 +62,8 @@ def command(
     columns: tuple[str, ...],
     concurrency: int,
     max_usd: Decimal | None,
+    export: str | None,
+    generator: str | None,
     yes: bool,
     strict: bool,
     accept_changed: bool,
@@ -83,8 +90,9 @@ def command(
     fetch_weights(plan)
     settings = Settings(concurrency, seed, max_usd, strict=strict)
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
+    exported = Export(export, generator or plan.pipeline.name) if export else None
     try:
-        sitting = asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed))
+        sitting = asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed, exported))
     except (Changed, Unfit, LedgerError, Fault) as error:
         _fail(str(error), bar)
     except OSError as error:
@@ -144,7 +152,13 @@ def _ask(work: Work, output: Path, max_usd: Decimal | None) -> None:
 
 
 async def _sitting(
-    work: Work, output: Path, settings: Settings, allow: tuple[str, ...], bar: Bar, accept_changed: bool
+    work: Work,
+    output: Path,
+    settings: Settings,
+    allow: tuple[str, ...],
+    bar: Bar,
+    accept_changed: bool,
+    export: Export | None,
 ) -> Sitting:
     ledger = open_ledger(folder_of(output))
     ended = True  # nothing is on its way yet
@@ -158,6 +172,8 @@ async def _sitting(
         if sitting.complete:
             job = ledger.job(work.name)
             write_output(output, work.data, lambda: ledger.results(job))
+            if export is not None:
+                tell(export.write(output, work.data, ledger.results(job)))
     except Changed:
         ended = True
         raise
