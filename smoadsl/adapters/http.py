@@ -64,7 +64,8 @@ class Client:
         raise Fault(FaultKind.TIMEOUT, message, billed=True)
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
-        response = await self._send(self._opened(), method, self._url(path), payload)
+        url = self._url(path)
+        response = await self._send(self._opened(), method, url, payload)
         answer = Answer(self._connection, response)
         try:
             if response.status != _OK or "Content-Encoding" in response.headers:
