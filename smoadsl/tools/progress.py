@@ -47,7 +47,7 @@ class Bar:
         if self._shown is not None:
             self._shown.update(self._task, completed=done, words=words)
         else:
-            tell(f"{done:,} of {self.total:,} rows · {words}")
+            tell(words)
 
     def say(self, words: str) -> None:
         """A line above the bar."""
@@ -64,19 +64,23 @@ class Bar:
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[words]}", markup=False))
-        self._shown = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._shown.add_task("", total=self.total, words="")
+        words = TextColumn("{task.fields[words]}", markup=False)
+        self._shown = Progress(BarColumn(bar_width=12), words, console=Console(stderr=True), transient=True)
+        self._task = self._shown.add_task("", total=self.total, words=f"{self.total:,} rows")
         self._shown.start()
 
     def _words(self, done: int, earlier: int, failed: int, usd: Decimal, tokens: int) -> str:
+        """What matters most comes first: a narrow terminal cuts off the end."""
         per_s = (done - earlier) / max(self.now() - self._begun_s, 1e-9)
-        words = [f"{per_s:,.1f}/s", f"{tokens:,} tokens"]
-        words += [f"${usd:.4f}"] * bool(usd) + [f"{failed:,} failed"] * bool(failed)
-        words += [f"{_span((self.total - done) / per_s)} left"] * bool(per_s)
-        return " · ".join(words)
+        words = [f"{done:,} of {self.total:,} rows"]
+        if per_s:
+            words.append(f"{_span((self.total - done) / per_s)} left")
+        words += [f"{per_s:,.0f}/s" if per_s >= 100 else f"{per_s:.1f}/s"]
+        words += [f"{failed:,} failed"] * bool(failed)
+        words += [f"${usd:,.2f}" if usd >= 100 else f"${usd:.4f}"] * bool(usd)
+        return " · ".join([*words, f"{_short(tokens)} tokens"])
 
 
 def _span(seconds: float) -> str:
@@ -84,3 +88,12 @@ def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _short(count: int) -> str:
+    """`950`, `61k`, `1.2M`, `34M`."""
+    if count < 10_000:
+        return f"{count:,}"
+    if count < 1_000_000:
+        return f"{count / 1e3:.0f}k"
+    return f"{count / 1e6:.1f}M" if count < 10_000_000 else f"{count / 1e6:,.0f}M"
