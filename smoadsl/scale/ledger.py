@@ -37,6 +37,7 @@ _NEXT_SALTS = 1 << 40  # rows that are new in changed data draw apart from all t
 _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 _FILE = "ledger.sqlite3"
 _READ_AT_ONCE = 10_000
+_KEY_BYTES = 16
 _BEGUN, _ANSWERED, _FAILED = range(3)
 
 
@@ -271,7 +272,7 @@ class RowLedger:
         which = [self.salt, self.seed, sample] if is_sampled(route) else []
         asked = [request.messages, request.schema, request.model, request.sampling, request.n, *request.given.items()]
         where = [provider.adapter, provider.base_url, route.length]
-        return hashlib.sha256(orjson.dumps([asked, where, which], option=orjson.OPT_SORT_KEYS)).digest()
+        return hashlib.sha256(orjson.dumps([asked, where, which], option=orjson.OPT_SORT_KEYS)).digest()[:_KEY_BYTES]
 
 
 def _written(reply: Reply, took_s: float) -> bytes:

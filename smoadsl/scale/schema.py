@@ -10,7 +10,7 @@ _VERSION = 1
 _TABLES = (
     "CREATE TABLE jobs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, plan TEXT, data TEXT, seed INTEGER)",
     "CREATE TABLE sittings (id INTEGER PRIMARY KEY, in_flight INTEGER, ended INTEGER, answers INTEGER, usd TEXT)",
-    "CREATE TABLE calls (key BLOB PRIMARY KEY, reply TEXT, usd TEXT, crc INTEGER) WITHOUT ROWID",
+    "CREATE TABLE calls (key BLOB PRIMARY KEY, reply TEXT, usd TEXT, crc INTEGER)",  # so that answers stand in a row
     "CREATE TABLE rows (job INTEGER, number INTEGER, digest BLOB, salt INTEGER, state INTEGER, "
     "PRIMARY KEY (job, number)) WITHOUT ROWID",
     "CREATE TABLE results (job INTEGER, salt INTEGER, result TEXT, crc INTEGER, events BLOB, "

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel
 
 from smoadsl.calls.session import Session
-from smoadsl.plan.plan import Plan
+from smoadsl.plan.plan import ModelAggregate, Plan
 from smoadsl.scale.batch import Batch, Progress, Settings
 from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Books, Job
@@ -70,12 +70,21 @@ async def sit(
     before = ledger.books()
     if settings.most_usd is not None:
         settings = settings.with_usd(max(Decimal(0), settings.most_usd - before.usd))
-    batch = Batch(work.plan, work.data, session, ledger, number, settings, watch.on_progress)
+    batch = Batch(_unstreamed(work.plan), work.data, session, ledger, number, settings, watch.on_progress)
     watch.begun(batch)
     progress = await batch.run()
     if progress.rows != work.rows and not progress.why:
         raise Changed(f"{work.data.path} {CHANGED}")
     return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
+
+
+def _unstreamed(plan: Plan) -> Plan:
+    """The plan for answers that nobody reads while they come. What nobody has seen can be asked for again."""
+    aggregate = plan.pipeline.aggregate
+    if not isinstance(aggregate, ModelAggregate):
+        return plan
+    whole = aggregate.model_copy(update={"stream": False})
+    return plan.model_copy(update={"pipeline": plan.pipeline.model_copy(update={"aggregate": whole})})
 
 
 def plan_digest(plan: Plan) -> str:

@@ -49,8 +49,7 @@ class Bar:
         if self._shown is not None:
             self._shown.update(self._task, completed=done, words=words)
         else:
-            title = f"{self.title}: " * bool(self.title)
-            tell(f"{title}{done:,} of {self.total:,} rows · {words}")
+            tell(f"{self.title}: {words}" if self.title else words)
 
     def say(self, words: str) -> None:
         """A line above the bar."""
@@ -67,25 +66,25 @@ class Bar:
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Shown
 
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}", markup=False),
-        )
+        title, words = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[words]}"))
+        columns = [*([title] if self.title else []), BarColumn(bar_width=12), words]
         self._shown = Shown(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._shown.add_task(one_line(self.title), total=self.total, words="")
+        self._task = self._shown.add_task(one_line(self.title), total=self.total, words=f"{self.total:,} rows")
         self._shown.start()
 
     def _words(self, done: int, earlier: int, failed: int, usd: Decimal, tokens: int) -> str:
+        """What matters most comes first: a narrow terminal cuts off the end."""
         per_s = (done - earlier) / max(self.now() - self._begun_s, 1e-9)
-        words = [f"{per_s:,.1f}/s", f"{tokens:,} tokens"]
-        words += [f"${usd:.4f}"] * bool(usd) + [f"{failed:,} failed"] * bool(failed)
-        words += [f"{_span((self.total - done) / per_s)} left"] * bool(per_s)
-        return " · ".join(words)
+        words = [f"{done:,} of {self.total:,} rows"]
+        if per_s:
+            words.append(f"{_span((self.total - done) / per_s)} left")
+        words += [f"{per_s:,.0f}/s" if per_s >= 100 else f"{per_s:.1f}/s"]
+        words += [f"{failed:,} failed"] * bool(failed)
+        words += [f"${usd:,.2f}" if usd >= 100 else f"${usd:.4f}"] * bool(usd)
+        return " · ".join([*words, f"{_short(tokens)} tokens"])
 
 
 def shown_in(bar: Bar, progress: Progress) -> None:
@@ -97,3 +96,12 @@ def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _short(count: int) -> str:
+    """`950`, `61k`, `1.2M`, `34M`."""
+    if count < 10_000:
+        return f"{count:,}"
+    if count < 1_000_000:
+        return f"{count / 1e3:.0f}k"
+    return f"{count / 1e6:.1f}M" if count < 10_000_000 else f"{count / 1e6:,.0f}M"
