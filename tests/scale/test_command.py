@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -242,6 +243,29 @@ def test_a_folder_that_may_not_be_written(lab: Shop) -> None:
     finally:
         lab.folder.chmod(0o700)
     assert (code, said) == (3, ["error: out.jsonl.run can not be used: Permission denied"])
+
+
+# ---- a disk that is full
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(lab: Shop) -> None:
+    """There is no room for all that is bought; then there is."""
+    lab.ask(300)
+    code, said = lab.run(most_bytes=200_000)
+    assert code == 3
+    assert re.fullmatch(
+        r"error: out\.jsonl\.run/ledger\.sqlite3 can not be written: (disk I/O error|database or disk is full); "
+        r"once that is mended, the same goes on",
+        "\n".join(said),
+    )
+    assert not (lab.folder / "out.jsonl").exists()
+    sold = len(lab.sold)
+    assert sold < 900
+    code, said = lab.run()
+    assert code == 0
+    assert "an earlier sitting broke off" in said[1]
+    assert 900 <= len(lab.sold) <= 900 + 64
+    assert len(output(lab)) == 300
 
 
 # ---- who looks on
