@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from smoadsl.tools.cli import main
+from smoadsl.tools.commands import batch
 from tests.scale.billing import CALLS, PIPELINE, Shop, shop
 
 SLOW = (0.2, 0.4)  # seconds that an answer takes
@@ -109,6 +110,25 @@ def test_who_is_told_to_stop_at_once_does(lab: Shop, signals: list[signal.Signal
         assert lab.wait(process, 12)
         process.kill()
     assert (lab.folder / "again.txt").read_text() == ""
+
+
+def test_writing_the_output_can_be_broken_off_too(lab: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(lab.folder)
+    command = ["batch", "p.moa", "in.jsonl", "-o", "out.jsonl"]
+
+    def interrupted(*_: object) -> None:
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        raise AssertionError("it goes on")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "write_output", interrupted)
+        done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stderr.splitlines()[-1].partition(":")[0]) == (130, "stopped at once")
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, "broke off" in done.stderr, len(lab.sold)) == (0, False, 60)
+    assert len(output(lab)) == 20
 
 
 # ---- one process at a time, one run in a folder

@@ -167,6 +167,8 @@ async def _sitting(
             watch = Watch(lambda progress: _show(bar, progress), lambda batch: _listen(batch, bar))
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
+        await ledger.end_sitting()
+        _listen_no_more()
         if sitting.complete:
             job = ledger.job(work.name)
             write_output(output, work.data, lambda: ledger.results(job))
@@ -201,6 +203,14 @@ def _listen(batch: Batch, bar: Bar) -> None:
     with suppress(NotImplementedError):  # Windows has no such signals, and stops at once
         loop.add_signal_handler(signal.SIGINT, interrupted)
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _listen_no_more() -> None:
+    """Writing the output can be broken off at any moment, and done again."""
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
