@@ -234,12 +234,12 @@ class Batch:
         if self.settings.most_usd is None:
             return Decimal(0)
         try:
-            fields = row.fields()
+            conversation, following = self.data.turns(row)
         except ValueError:
             return Decimal(0)
-        turns = fields.get("turns")
-        times = len(turns) if isinstance(turns, list) else 1
-        size = len(orjson.dumps(fields, default=str)) // 2 + 1
+        times = 1 + len(following)
+        said = [conversation.messages, following, dict(conversation.input)]
+        size = len(orjson.dumps(said, default=str)) // 2 + 1
         answers = bounds(self.plan, 1).output_tokens.worst if times > 1 else 0
         tokens = 1 << (size + (times - 1) * answers - 1).bit_length()  # few sizes have to be worked out
         if tokens not in self._worst_usd:
