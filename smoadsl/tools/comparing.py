@@ -19,10 +19,10 @@ from smoadsl.scale.rows import Data
 from smoadsl.scale.sitting import Sitting, Watch, Work, sit
 from smoadsl.score.comparison import Entrant
 from smoadsl.tools.grading import Grading, Parts
+from smoadsl.tools.paying import is_timeless
 from smoadsl.tools.virtual_clock import run_virtually
 
 T = TypeVar("T")
-_TIMELESS = frozenset({"simulated", "given"})  # adapters whose time is only told
 _UNHURRIED = Rate(1_000_000, 1.0)
 
 
@@ -40,10 +40,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """What is to be compared, and where its ledger is. `settings` hold for each entrant; a limit of money for all."""
+    """What is to be compared, and where its ledger is. `measured` is what the data came to. `settings` hold for each
+    entrant; a limit of money for all."""
 
     entrants: Sequence[Entrant]
     data: Data
+    measured: tuple[str, int]
     folder: Path
     settings: Settings
     allowed: Sequence[str] = ()
@@ -61,7 +63,7 @@ class Comparing:
         return run(self._run(virtual))
 
     async def _run(self, virtual: bool) -> Ran:
-        digest, rows = self.data.measured()
+        digest, rows = self.measured
         ledger = open_ledger(self.folder, here=virtual)
         ended = False
         try:
@@ -92,11 +94,6 @@ class Comparing:
         if not sitting.complete:
             raise Stopped(_why(entrant, sitting, rows))
         return [result for *_, result in ledger.results(ledger.job(entrant.name))]
-
-
-def is_timeless(plan: Plan) -> bool:
-    """Whether no provider of the plan takes any time of this world."""
-    return all(provider.adapter in _TIMELESS for provider in plan.providers.values())
 
 
 def _unhurried(plan: Plan) -> Plan:

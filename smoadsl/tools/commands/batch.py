@@ -29,6 +29,7 @@ from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
+from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.progress import Bar, shown_in, tell
 from smoadsl.tools.sizing import Dollars, passes, without_option
@@ -85,7 +86,7 @@ def command(
     read = Data(data, mapped(columns))
     work = _work(plan, read, output)
     if not yes:
-        _ask(work, output, max_usd)
+        ask_before_paying([plan], work.rows, max_usd, again=folder_of(output).is_dir())
     allow = allow_env(plan.providers, allowed)
     fetch_weights(plan)
     settings = Settings(concurrency, seed, max_usd, strict=strict)
@@ -132,23 +133,6 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
     except OSError as error:
         raise click.UsageError(f"{data.path}: {error.strerror or error}") from None
     return Work(plan, data, digest, rows)
-
-
-def _ask(work: Work, output: Path, max_usd: Decimal | None) -> None:
-    """On a terminal, ask before money is spent."""
-    bounds = work.plan.bounds
-    money = bounds.usd if bounds else None
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or (money is not None and not money.worst):
-        return
-    said = f"{work.rows:,} rows"
-    if bounds is None or money is None:
-        said += ", at a price that is not known"
-    else:
-        said += f", for prompts of {bounds.prompt_tokens:,} tokens"
-        said += f" ${work.rows * money.full:,.2f} in full, ${work.rows * money.worst:,.2f} at worst"
-    said += f"; no more than ${max_usd:,.2f}" if max_usd is not None else ""
-    said += "; what is answered is not bought again" if folder_of(output).is_dir() else ""
-    click.confirm(f"{said}. Begin?", default=True, abort=True, err=True)
 
 
 async def _sitting(

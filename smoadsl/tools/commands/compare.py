@@ -32,6 +32,7 @@ from smoadsl.tools.entering import entrants
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
+from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in, tell
 from smoadsl.tools.sizing import Dollars
@@ -60,6 +61,7 @@ from smoadsl.tools.sizing import Dollars
 @click.option("--concurrency", type=click.IntRange(1, 10_000), default=8, show_default=True,
               help="How many rows are under way at once.")  # fmt: skip
 @click.option("--max-usd", type=Dollars(), metavar="USD", help="Spend no more than this in all, over all sittings.")
+@click.option("--yes", is_flag=True, help="Begin without a question about the price.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
 @click.option("--accept-changed", is_flag=True, help="Go on though a pipeline or the data changed.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
@@ -80,6 +82,7 @@ def command(
     columns: tuple[str, ...],
     concurrency: int,
     max_usd: Decimal | None,
+    yes: bool,
     as_json: bool,
     accept_changed: bool,
     seed: int,
@@ -100,10 +103,16 @@ def command(
     graded = graded_by(scorer, grader, right, names.index(baseline) if baseline else 0)
     measure, rule = (graded[0], None) if graded else _scoring(scorer, right, taking_part)
     grading = graded[1] if graded else None
-    allow = _ready([entrant.plan for entrant in taking_part] + ([grading.plan] if grading else []), max_usd, allowed)
+    plans = [entrant.plan for entrant in taking_part]
+    measured = _measured(read)
+    if not yes:
+        ask_before_paying(plans, measured[1], max_usd, again=(output / "run").is_dir())
+    allow = _ready(plans + ([grading.plan] if grading else []), max_usd, allowed)
     settings = Settings(concurrency, seed, max_usd, keeps_events=True, paces=True)
     bars = _Bars()
-    comparing = Comparing(taking_part, read, output / "run", settings, allow, accept_changed, grading, bars.watch)
+    comparing = Comparing(
+        taking_part, read, measured, output / "run", settings, allow, accept_changed, grading, bars.watch
+    )
     with bars:
         asked = asked_in(read, comparing.run(), rule, grading, right, category)
         entered = [(one, [row.marked[place] for row in asked]) for place, one in enumerate(taking_part)]
@@ -114,6 +123,13 @@ def command(
     else:
         Console(width=text_width(), highlight=False).print(comparison_table(found))
     click.echo(f"{output / 'comparison.html'} written", err=True)
+
+
+def _measured(data: Data) -> tuple[str, int]:
+    try:
+        return data.measured()
+    except Unfit as error:
+        raise click.UsageError(one_line(str(error))) from None
 
 
 def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
