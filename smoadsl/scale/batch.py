@@ -8,22 +8,16 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from random import Random
 
-import orjson
-
-from smoadsl.adapters.base import Message
-from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
-from smoadsl.plan.bounds import bounds
 from smoadsl.plan.plan import Plan
-from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.executor import Answer, RunError, execute
+from smoadsl.scale.asking import Asking
 from smoadsl.scale.hearing import Hearing
-from smoadsl.scale.ledger import Ledger, RowLedger
+from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Row
 from smoadsl.scale.widest import widest
+from smoadsl.scale.worst import Worst
 
 _MOST_FAILED_IN_A_ROW = 100
 _WAITS_AT_A_TIME_S = 60.0
@@ -76,14 +70,17 @@ class Batch:
     settings: Settings
     on_progress: Callable[[Progress], None] = lambda _: None
     progress: Progress = field(default_factory=Progress)
-    _random: Random = field(init=False)
     _change: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
     _reserved: Decimal = field(init=False, default=Decimal(0))
-    _worst_usd: dict[int, Decimal] = field(init=False, default_factory=dict)  # by the size of what is asked
+    _asking: Asking = field(init=False)
+    _worst: Worst = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.plan, self.data, self.session, self.settings.seed)
+        self._worst = Worst(self.plan)
 
     async def run(self) -> Progress:
         """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""
-        self._random = Random(self.settings.seed)
         self.ledger.expect(self.settings.concurrency * widest(self.plan.pipeline))
         rows = self._open_rows()
         try:
@@ -110,18 +107,19 @@ class Batch:
 
     async def _work(self, rows: Iterator[Row]) -> None:
         for row in rows:
-            worst = self._worst(row)
-            if self.progress.why or not await self._admitted(worst):
+            worst = self._worst.usd(row) if self.settings.most_usd is not None else Decimal(0)
+            if self.progress.why or not await self.admitted(worst):
                 return
             try:
                 result = await self._result(row)
                 while result is None and not self.progress.why:
+                    self.ledger.knows = True  # what was bought for the row is not bought again
                     await asyncio.sleep(self._pause_s())
                     result = await self._result(row)
             finally:
-                await self._release(worst)
+                await self.release(worst)
             if result is not None:
-                self._count(row, result)
+                self.count(row, result)
 
     # ---- one row
 
@@ -130,33 +128,21 @@ class Batch:
         stop now."""
         kept = self.ledger.begin(self.job, row, self.settings.seed)
         hearing = Hearing(self.settings.keeps_events)
-        answers: list[Answer] = []
-        error = ""
-        try:
-            conversation, following = self.data.turns(row)
-            answers.append(await self._answer(conversation, kept, hearing))
-            for turn in following:
-                conversation = _going_on(conversation, answers[-1].text, turn)
-                answers.append(await self._answer(conversation, kept, hearing))
-        except (RunError, ValueError) as failed:
-            error = str(failed)
-        self._spend(Decimal(str(hearing.totals.usd)), kept)
+        answers, error = await self._asking.ask(row, kept, hearing)
+        self.spend(Decimal(str(hearing.totals.usd)), kept.paid_usd)
         if error and (self._is_closed_to_us() or self._pause_s() > 0):
             return None
-        result = hearing.result(kept.bought, answers if not error else [], error)
+        result = hearing.result(kept.bought, answers, error)
         self.ledger.end(kept, result, hearing.lines())
         return result
 
-    def _spend(self, usd: Decimal, kept: RowLedger) -> None:
+    def spend(self, usd: Decimal, paid_usd: Decimal) -> None:
+        """A row took so much; what the ledger has no answers for was paid for nothing."""
         self.progress.usd += usd
-        if usd > kept.paid_usd:
-            self.ledger.lost(usd - kept.paid_usd)
+        if usd > paid_usd:
+            self.ledger.lost(usd - paid_usd)
 
-    async def _answer(self, conversation: Conversation, kept: RowLedger, hearing: Hearing) -> Answer:
-        caller = Caller(self.session, self._random, kept)
-        return await execute(self.plan, conversation, caller, hearing.hear, self.settings.seed)
-
-    def _count(self, row: Row, result: Result) -> None:
+    def count(self, row: Row, result: Result) -> None:
         progress = self.progress
         progress.calls += result.calls
         progress.tokens += result.input_tokens + result.output_tokens
@@ -175,7 +161,7 @@ class Batch:
 
     # ---- whether to go on
 
-    async def _admitted(self, worst: Decimal) -> bool:
+    async def admitted(self, worst: Decimal) -> bool:
         """Whether a row may begin: the money lasts for the worst that it can cost, beside those under way."""
         most, progress = self.settings.most_usd, self.progress
         if most is None:
@@ -191,29 +177,10 @@ class Batch:
             self._reserved += worst
             return True
 
-    async def _release(self, worst: Decimal) -> None:
+    async def release(self, worst: Decimal) -> None:
         async with self._change:
             self._reserved -= worst
             self._change.notify_all()
-
-    def _worst(self, row: Row) -> Decimal:
-        """The most that a row can cost; 0 where nobody asks."""
-        if self.settings.most_usd is None:
-            return Decimal(0)
-        try:
-            fields = row.fields()
-        except ValueError:
-            return Decimal(0)
-        turns = fields.get("turns")
-        times = len(turns) if isinstance(turns, list) else 1
-        size = len(orjson.dumps(fields, default=str)) // 2 + 1
-        answers = bounds(self.plan, 1).output_tokens.worst if times > 1 else 0
-        tokens = 1 << (size + (times - 1) * answers - 1).bit_length()  # few sizes have to be worked out
-        if tokens not in self._worst_usd:
-            money = bounds(self.plan, tokens).usd
-            assert money is not None, "a limit in dollars needs prices"
-            self._worst_usd[tokens] = money.worst
-        return times * self._worst_usd[tokens]
 
     def _is_closed_to_us(self) -> bool:
         if (fault := self.session.closed()) is None:
@@ -224,8 +191,3 @@ class Batch:
     def _pause_s(self) -> float:
         """How long a provider wants to be left alone that told so, at most a while at a time."""
         return min(self.session.pause_s(asyncio.get_running_loop().time()), _WAITS_AT_A_TIME_S)
-
-
-def _going_on(conversation: Conversation, answer: str, turn: str) -> Conversation:
-    messages = (*conversation.messages, Message("assistant", answer), Message("user", turn))
-    return Conversation(messages, conversation.input)

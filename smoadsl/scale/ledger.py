@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from pydantic import ValidationError
@@ -37,7 +37,8 @@ _BEGUN, _ANSWERED, _FAILED = range(3)
 
 
 class Ledger:
-    """Open in one process. Made by `open_ledger`, within a running loop."""
+    """Open in one process. Made by `open_ledger`, within a running loop. `knows`: there may be answers to calls that
+    are yet to be made, so that it is worth looking."""
 
     def __init__(self, path: Path, lock: Lock, here: bool) -> None:
         self.path = path
@@ -47,7 +48,7 @@ class Ledger:
         self._usd = Decimal(0)
         self._file.execute("INSERT INTO sittings VALUES (?, 0, 0, 0, '0')", (self._sitting,))
         self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file itself says that a sitting has begun
-        self._knows = bool(self._one("SELECT count(*) FROM (SELECT 1 FROM calls LIMIT 1)"))
+        self.knows = bool(self._one("SELECT count(*) FROM (SELECT 1 FROM calls LIMIT 1)"))
         self._writer = Writer(lambda: connected(path), here)
 
     async def close(self, ended: bool = True) -> None:
@@ -74,7 +75,7 @@ class Ledger:
         """The number of a job, its record brought to what it is now. `rows` are read only where the data changed: a row
         that is still there keeps what it has, wherever it stands now."""
         changed = self.changes(job)
-        self._knows = self._knows or bool(self._one("SELECT count(*) FROM jobs WHERE name <> ?", job.name))
+        self.knows = self.knows or bool(self._one("SELECT count(*) FROM jobs WHERE name <> ?", job.name))
         self._file.execute("BEGIN IMMEDIATE")
         self._file.execute("INSERT OR IGNORE INTO jobs (name) VALUES (?)", (job.name,))
         number = self.job(job.name)
@@ -113,6 +114,11 @@ class Ledger:
         query = "SELECT number FROM rows WHERE job = ? AND state = ? ORDER BY number"
         return (number for (number,) in self._file.execute(query, (job, _ANSWERED)))
 
+    def is_answered(self, job: int, number: int) -> bool:
+        """Whether this row has an answer, as far as it is written."""
+        query = "SELECT state FROM rows WHERE job = ? AND number = ?"
+        return bool(self._file.execute(query, (job, number)).fetchone() == (_ANSWERED,))
+
     def results(self, job: int) -> Iterator[tuple[int, Result]]:
         """What came of each row, in the order of the rows."""
         for number, text in self._of_rows("result", job):
@@ -131,7 +137,7 @@ class Ledger:
     def begin(self, job: int, row: Row, seed: int) -> "RowLedger":
         """A row is begun: who makes its calls asks here first, and has them kept here."""
         find = "SELECT salt FROM rows WHERE job = ? AND number = ?"
-        found = self._file.execute(find, (job, row.number)).fetchone() if self._knows else None
+        found = self._file.execute(find, (job, row.number)).fetchone() if self.knows else None
         salt = int(found[0]) if found else row.number
         self._writer.write(_BEGIN_ROW, job, row.number, row.digest, salt)
         return RowLedger(self, job, row, salt, seed)
@@ -153,26 +159,24 @@ class Ledger:
         """So many calls may be under way at once from now on."""
         self._writer.write(_COUNT, in_flight, 0, str(self._usd), self._sitting)
 
-    def find(self, key: bytes) -> tuple[Reply, Decimal] | None:
+    async def find(self, key: bytes) -> tuple[str, str] | None:
         """An answer that is here, and what it cost."""
-        if not self._knows:
+        if not self.knows:
             return None
+        found: tuple[str, str] | None
         found = self._file.execute("SELECT reply, usd FROM calls WHERE key = ?", (key,)).fetchone()
-        if found is None:
-            return None
-        try:
-            reply = untaped(TapedReply.model_validate_json(found[0]))
-        except (ValidationError, ValueError, TypeError):
-            raise LedgerError(f"{self.path} is damaged: an answer in it can not be read") from None
-        assert isinstance(reply, Reply)
-        return reply, Decimal(found[1])
+        return found
 
-    async def keep(self, key: bytes, reply: Reply, usd: Decimal) -> None:
+    async def keep(self, key: bytes, reply: str, usd: str) -> None:
         """Return once the answer is safe. Raises `LedgerError`."""
-        self._usd += usd
-        self._writer.write(_KEEP_CALL, key, taped(_NOBODY, reply).model_dump_json(), str(usd))
-        self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
+        self.note(key, reply, usd)
         await self.written()
+
+    def note(self, key: bytes, reply: str, usd: str) -> None:
+        """Hand an answer over. It is safe once `written` returns."""
+        self._usd += Decimal(usd)
+        self._writer.write(_KEEP_CALL, key, reply, usd)
+        self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
 
     def lost(self, usd: Decimal) -> None:
         """So much may have been billed for attempts that brought no answer."""
@@ -190,12 +194,20 @@ class Ledger:
         return self._file.execute(query, values).fetchone()[0]
 
 
+class Answers(Protocol):
+    """Where the answers to calls are kept, as they are written down: each with what it cost."""
+
+    async def find(self, key: bytes) -> tuple[str, str] | None: ...
+
+    async def keep(self, key: bytes, reply: str, usd: str) -> None: ...
+
+
 @dataclass(slots=True)
 class RowLedger:
     """One row's part of a ledger: a `Kept` for the caller. Calls that draw by chance are the row's own; those that do
     not are answered once for all rows."""
 
-    ledger: Ledger
+    ledger: Answers
     job: int
     row: Row
     salt: int
@@ -204,10 +216,10 @@ class RowLedger:
     paid_usd: Decimal = Decimal(0)
 
     async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
-        found = self.ledger.find(self._key(provider, route, request, sample))
+        found = await self.ledger.find(self._key(provider, route, request, sample))
         if found is None:
             return None
-        reply, usd = found
+        reply, usd = _read(found[0]), Decimal(found[1])
         self.bought.input_tokens += reply.usage.input_tokens
         self.bought.output_tokens += reply.usage.output_tokens
         self.bought.usd += usd
@@ -219,7 +231,8 @@ class RowLedger:
         """A fallback's answer too is the call's, and not bought again."""
         usd = by.price.of(reply.usage) if by.price else Decimal(0)
         self.paid_usd += usd
-        await self.ledger.keep(self._key(provider, route, request, sample), reply, usd)
+        text = taped(_NOBODY, reply).model_dump_json()
+        await self.ledger.keep(self._key(provider, route, request, sample), text, str(usd))
 
     def _key(self, provider: Provider, route: Route, request: Request, sample: str) -> bytes:
         """Of all that decides the answer. Whose key pays for it and what it falls back to do not."""
@@ -227,6 +240,15 @@ class RowLedger:
         asked = [request.messages, request.schema, request.model, request.sampling, request.n]
         where = [provider.adapter, provider.base_url, route.length]
         return hashlib.sha256(orjson.dumps([asked, where, which], option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _read(text: str) -> Reply:
+    try:
+        reply = untaped(TapedReply.model_validate_json(text))
+    except (ValidationError, ValueError, TypeError):
+        raise LedgerError("the ledger is damaged: an answer in it can not be read") from None
+    assert isinstance(reply, Reply)
+    return reply
 
 
 def open_ledger(folder: Path, here: bool = False) -> Ledger:

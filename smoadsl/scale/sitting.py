@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -37,20 +37,30 @@ class Work:
 
 @dataclass(slots=True)
 class Sitting:
-    """What is known once one has ended. `complete`: every row has a result."""
+    """What is known once one has ended. `complete`: every row has a result. `in_flight`: how many answers can have been
+    on their way to workers that died, and may have been bought twice."""
 
     progress: Progress
     before: Books
     after: Books
     complete: bool
+    in_flight: int = 0
+
+
+class Drained(Protocol):
+    """What can be told to come to an end."""
+
+    def drain(self, why: str) -> None:
+        """Let the rows under way come to their end, and begin no other."""
+        ...
 
 
 @dataclass(slots=True)
 class Watch:
-    """How others look on, and stop it: `begun` is given the batch before its first row."""
+    """How others look on, and stop it: `begun` is given what drains it before its first row."""
 
     on_progress: Callable[[Progress], None] = lambda _: None
-    begun: Callable[[Batch], None] = field(default=lambda _: None)
+    begun: Callable[[Drained], None] = field(default=lambda _: None)
 
 
 async def sit(
@@ -59,6 +69,17 @@ async def sit(
     """Work through the rows that have no answer yet. `settings.most_usd` holds for all sittings together.
 
     Raises `Changed`, `LedgerError`, `Unfit` and `OSError`."""
+    number, settings = take_up(work, ledger, settings, accept_changed)
+    before = ledger.books()
+    batch = Batch(work.plan, work.data, session, ledger, number, settings, watch.on_progress)
+    watch.begun(batch)
+    progress = await batch.run()
+    return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
+
+
+def take_up(work: Work, ledger: Ledger, settings: Settings, accept_changed: bool) -> tuple[int, Settings]:
+    """The number of the job that this is in the ledger, and the settings with the money that is left. Raises
+    `Changed`."""
     job = Job(work.name, plan_digest(work.plan), work.digest, settings.seed)
     if (changed := ledger.changes(job)) and not accept_changed:
         raise Changed(
@@ -66,13 +87,9 @@ async def sit(
             "only what the change touches; another output file begins anew"
         )
     number = ledger.take_on(job, work.data.rows())
-    before = ledger.books()
     if settings.most_usd is not None:
-        settings = settings.with_usd(max(Decimal(0), settings.most_usd - before.usd))
-    batch = Batch(work.plan, work.data, session, ledger, number, settings, watch.on_progress)
-    watch.begun(batch)
-    progress = await batch.run()
-    return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
+        settings = settings.with_usd(max(Decimal(0), settings.most_usd - ledger.books().usd))
+    return number, settings
 
 
 def plan_digest(plan: Plan) -> str:

@@ -64,7 +64,8 @@ class Bar:
         per_s = (done - earlier) / max(self.now() - self._begun_s, 1e-9)
         words = [f"{per_s:,.1f}/s", f"{tokens:,} tokens"]
         words += [f"${usd:.4f}"] * bool(usd) + [f"{failed:,} failed"] * bool(failed)
-        words += [f"{_span((self.total - done) / per_s)} left"] * bool(per_s)
+        if per_s:
+            words.append(f"{_span((self.total - done) / per_s)} left")
         return " · ".join(words)
 
 

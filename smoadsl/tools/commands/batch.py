@@ -11,17 +11,19 @@ from pathlib import Path
 import click
 
 from smoadsl.calls.budget import Limits
-from smoadsl.calls.keys import bound_of
+from smoadsl.calls.keys import Bound, bound_of
 from smoadsl.calls.session import Session
 from smoadsl.plan.cap import unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan
-from smoadsl.scale.batch import Batch, Progress, Settings
+from smoadsl.scale.batch import Progress, Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.output import write_output, writer_for
+from smoadsl.scale.ray_cluster import Cluster, ClusterError
+from smoadsl.scale.ray_engine import sit_on_cluster
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
-from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
+from smoadsl.scale.sitting import Changed, Drained, Sitting, Watch, Work, folder_of, sit
 from smoadsl.show.safe import one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, root_option
@@ -43,6 +45,10 @@ from smoadsl.tools.sizing import Dollars, passes, without_option
 @click.option("--yes", is_flag=True, help="Begin without a question about the price.")
 @click.option("--strict", is_flag=True, help="Stop at the first row without an answer.")
 @click.option("--accept-changed", is_flag=True, help="Go on though the pipeline or the data changed.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Work in this process, or in those of a Ray cluster.")  # fmt: skip
+@click.option("--ray-address", metavar="HOST:PORT", help="The cluster to work on; else one is started here.")
+@click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="How many processes of the cluster work.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
 @without_option
 @allow_env_option
@@ -58,6 +64,9 @@ def command(
     yes: bool,
     strict: bool,
     accept_changed: bool,
+    engine: str,
+    ray_address: str | None,
+    workers: int | None,
     seed: int,
     without: tuple[str, ...],
     allowed: tuple[str, ...],
@@ -71,6 +80,9 @@ def command(
     A row's prompt is its `messages`, `turns`, `prompt`, `instruction` or `question`. The same command goes on where it
     was stopped, whatever stopped it; what was paid for stands in the folder OUT.run.
     """
+    if engine == "local" and (ray_address is not None or workers is not None):
+        raise click.UsageError("--ray-address and --workers are for --engine ray")
+    cluster = Cluster(ray_address, workers) if engine == "ray" else None
     plan = planned_or_exit(file, given(params, models, base_urls), root, Options(without=passes(without)))
     _check(plan, file, max_usd)
     read = Data(data, _columns(columns))
@@ -82,8 +94,8 @@ def command(
     settings = Settings(concurrency, seed, max_usd, strict=strict)
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
     try:
-        asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed))
-    except (Changed, Unfit, LedgerError) as error:
+        asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed, cluster))
+    except (Changed, Unfit, LedgerError, ClusterError) as error:
         _fail(str(error), bar)
     except OSError as error:
         _fail(f"{error.filename or output}: {error.strerror or error}", bar)
@@ -143,32 +155,65 @@ def _ask(plan: Plan, rows: int) -> None:
 
 
 async def _sitting(
-    work: Work, output: Path, settings: Settings, allow: tuple[str, ...], bar: Bar, accept_changed: bool
+    work: Work,
+    output: Path,
+    settings: Settings,
+    allow: tuple[str, ...],
+    bar: Bar,
+    accept_changed: bool,
+    cluster: Cluster | None,
 ) -> None:
+    watch = Watch(lambda progress: _show(bar, progress), _listen)
+    allowed = frozenset(map(bound_of, allow))
+    try:
+        if cluster is None:
+            sitting = await _here(work, output, settings, allowed, watch, accept_changed)
+        else:
+            folder = folder_of(output)
+            sitting = await sit_on_cluster(work, folder, settings, cluster, allowed, watch, accept_changed)
+            if sitting.complete:
+                await _write(work, output)
+    finally:
+        bar.close()
+    _tell(work, sitting, output)
+
+
+async def _here(
+    work: Work, output: Path, settings: Settings, allowed: frozenset[Bound], watch: Watch, accept_changed: bool
+) -> Sitting:
+    """A sitting in this process."""
     ledger = open_ledger(folder_of(output))
     ended = False
     try:
-        async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
-            watch = Watch(lambda progress: _show(bar, progress), _listen)
+        async with Session(work.plan.providers, os.environ, allowed=allowed) as session:
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
         if sitting.complete:
             job = ledger.job(work.name)
             write_output(output, work.data, lambda: ledger.results(job))
+        return sitting
     except Changed:
         ended = True  # nothing was begun
         raise
     finally:
-        bar.close()
         await ledger.close(ended)
-    _tell(work, sitting, output)
+
+
+async def _write(work: Work, output: Path) -> None:
+    """The output of a run whose ledger others have written."""
+    ledger = open_ledger(folder_of(output))
+    try:
+        job = ledger.job(work.name)
+        write_output(output, work.data, lambda: ledger.results(job))
+    finally:
+        await ledger.close()
 
 
 def _show(bar: Bar, progress: Progress) -> None:
     bar.show(progress.rows, progress.earlier, progress.failed, progress.usd, progress.tokens)
 
 
-def _listen(batch: Batch) -> None:
+def _listen(batch: Drained) -> None:
     """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -200,6 +245,11 @@ def _tell(work: Work, sitting: Sitting, output: Path) -> None:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken} earlier sittings"
         click.echo(
             f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice",
+            err=True,
+        )
+    if sitting.in_flight:
+        click.echo(
+            f"workers died: at most {sitting.in_flight:,} answers were on their way to them, and may be paid for twice",
             err=True,
         )
     if not sitting.complete:
