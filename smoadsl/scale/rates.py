@@ -13,6 +13,7 @@ from typing import Any
 from smoadsl.adapters.base import Allowance, Exchange, Usage
 from smoadsl.calls.limits import Grant, Limits, Weight
 from smoadsl.calls.route import Provider
+from smoadsl.calls.told import Told
 
 _MOST_UNTOLD = 100_000  # requests of which nobody has told what became of them, as their worker is gone
 
@@ -52,6 +53,17 @@ class Rates:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(at):
                 await self._news.wait()
+
+    def sent(self, number: int) -> None:
+        """The request was sent by now: from now on the periods are counted that it is in, however long its leave took
+        to arrive."""
+        if number not in self._under_way:
+            return
+        now = asyncio.get_running_loop().time()
+        for _, limit, taken in self._under_way[number][1].taken:
+            window = limit.window if isinstance(limit, Told) else limit
+            if window is not None and now - taken.at < window.period_s:  # else it is forgotten there
+                taken.at = now
 
     def heard(self, number: int, allowances: Iterable[Mapping[str, Any]]) -> None:
         """An answer to this request came, with headers that tell of limits."""

@@ -71,6 +71,10 @@ class Desk:
     async def drain(self, why: str) -> None:
         self._batch.drain(why)
 
+    async def is_going(self) -> bool:
+        """Whether more rows are to be begun."""
+        return not self._batch.progress.why
+
     # ---- what workers ask
 
     async def begin(self, said: bytes) -> bytes:
@@ -126,6 +130,8 @@ class Desk:
                 self._batch.drain(*told)
             case "going":
                 return not self._batch.progress.why
+            case "sent":
+                self._rates.sent(*told)
             case "heard":
                 self._rates.heard(*told)
             case "refused":

@@ -31,6 +31,7 @@ from smoadsl.scale.widest import widest
 
 _BETWEEN_LOOKS_S = 0.2
 _LAST_WORD_S = 10.0
+_LAST_ROWS_S = 20.0  # that were read and are not begun any more
 _CALLS_OF_DESK = 20_000  # that may wait there at once
 _GROUPS_UNDER_WAY = 4  # of one worker: while one comes to its end, the next have begun
 _LARGEST_GROUP = 500
@@ -167,7 +168,7 @@ class _Run:
         data, order = self.ray.data, self.order
         each = self.taken.left // order.workers
         size = max(1, min(order.rows_at_once // 2, each // _GROUPS_UNDER_WAY, _LARGEST_GROUP))
-        source = _source(data, partial(tables, order.data, self.taken.answered, size))
+        source = _source(data, partial(tables, order.data, self.taken.answered, size, order.desk))
         pool = data.ActorPoolStrategy(
             size=order.workers,
             max_tasks_in_flight_per_actor=2 * _GROUPS_UNDER_WAY,
@@ -191,7 +192,7 @@ class _Run:
             under_way = self._heard(await self._desk.progress.remote())
             self.watch.on_progress(self._progress)
             if self._progress.why and not under_way:
-                flow.stop()
+                await flow.ended(_LAST_ROWS_S)
                 return
         if flow.failed is not None:
             self._heard(await self._desk.progress.remote())
@@ -225,7 +226,9 @@ class _Flow(threading.Thread):
         except Exception as error:
             self.failed = error
 
-    def stop(self) -> None:
+    async def ended(self, at_most_s: float) -> None:
+        """Wait for its end for so long, then end it."""
+        await asyncio.to_thread(self.join, at_most_s)
         self._stopped = True
 
 

@@ -3,6 +3,7 @@
 A group is text: a JSON list of rows, each with its number, its digest, and its fields or what is wrong with it.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from smoadsl.scale.rows import Data, Row
 COLUMN = "rows"
 """The only column of the data sets that Ray sees; each of its cells is a group."""
 
+_ASKS_EACH_S = 1.0
 _AS_WRITTEN = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -43,12 +45,18 @@ def groups(data: Data, answered: bytes, size: int) -> Iterator[bytes]:
         yield _joined(group)
 
 
-def tables(data: Data, answered: bytes, size: int) -> Iterator[Any]:
-    """The groups as Ray takes them, one to a table."""
+def tables(data: Data, answered: bytes, size: int, desk: str) -> Iterator[Any]:
+    """The groups as Ray takes them, one to a table, for as long as the desk wants any."""
     import pyarrow
+    import ray
 
+    actor, asked_at = ray.get_actor(desk), time.monotonic()
     for group in groups(data, answered, size):
         yield pyarrow.table({COLUMN: pyarrow.array([group], pyarrow.large_binary())})
+        if time.monotonic() - asked_at > _ASKS_EACH_S:
+            if not ray.get(actor.is_going.remote()):
+                return
+            asked_at = time.monotonic()
 
 
 def rows_of(group: bytes) -> list[Row]:

@@ -28,7 +28,7 @@ class Office(Protocol):
         ...
 
     def tell(self, *said: Any) -> None:
-        """What became of a request: `heard`, `refused` or `settle`, its number, and what `Rates` wants to know."""
+        """What became of a request: one of the methods of `Rates`, and what that is told."""
         ...
 
 
@@ -132,6 +132,7 @@ class _Gate(Gate):
         try:
             assert isinstance(leave.grant, _Granted)
             leave.grant.number = await self._queues[id(lane)].number(weight)
+            self._office.tell("sent", leave.grant.number)
             if (fault := lane.shut(loop.time())) is not None:
                 raise TurnedAway(fault)
         except BaseException:

@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 import time
+from contextlib import redirect_stdout
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -170,7 +172,8 @@ async def _sitting(
             sitting = await _here(work, output, settings, allowed, watch, accept_changed)
         else:
             folder = folder_of(output)
-            sitting = await sit_on_cluster(work, folder, settings, cluster, allowed, watch, accept_changed)
+            with redirect_stdout(StringIO()):  # Ray prints there what dies in a cluster
+                sitting = await sit_on_cluster(work, folder, settings, cluster, allowed, watch, accept_changed)
             if sitting.complete:
                 await _write(work, output)
     finally:
