@@ -124,6 +124,10 @@ class Workplace:
         self.stopped = True
         await self._desk.quick.ask("drain", why)
 
+    async def leave(self) -> None:
+        """Close all connections. Under Ray, the end of the process does."""
+        await self._session.__aexit__(None, None, None)
+
     async def _one(self, row: Row) -> None:
         async with self._at_once:
             if self.stopped:
@@ -171,7 +175,7 @@ async def opened(order: Order, actor: Any) -> Workplace:
     session = SharedSession(order.plan.providers, os.environ, allowed, desk, order.workers)
     place = Workplace(order, desk, session)
     try:
-        await session.__aenter__()  # it is left when the process ends
+        await session.__aenter__()
         for name in session.providers:
             session.connection(name)
         wrong = "" if order.reads_as_written else other_version(socket.gethostname())

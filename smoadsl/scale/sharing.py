@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any, Protocol
 
+from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Exchange, Usage
 from smoadsl.calls.gate import Gate
 from smoadsl.calls.keys import Bound
@@ -17,7 +18,7 @@ from smoadsl.calls.lane import Lane, Pass, TurnedAway
 from smoadsl.calls.learned import Sent
 from smoadsl.calls.limits import Grant, Limits, Weight
 from smoadsl.calls.route import Provider
-from smoadsl.calls.session import Session
+from smoadsl.calls.session import Opener, Session
 
 
 class Office(Protocol):
@@ -153,12 +154,13 @@ class SharedSession(Session):
         allowed: Collection[Bound],
         office: Office,
         workers: int,
+        opener: Opener = open_adapter,
     ) -> None:
         shares = {
             name: replace(provider, concurrency=max(1, provider.concurrency // workers), rate=None, tokens_rate=None)
             for name, provider in providers.items()
         }
-        super().__init__(shares, environ, allowed=allowed)
+        super().__init__(shares, environ, opener, allowed)
         self._office = office
 
     def gate(self, name: str) -> Gate:
