@@ -197,7 +197,7 @@ def test_ctrl_c_lets_the_rows_under_way_end_and_nothing_is_bought_twice(shop: Sh
     assert command.process.wait(_PATIENCE_S) == 130, command.said
     assert "the same command goes on" in command.said
     assert len(shop.seller.sold()) < 300
-    again = shop.run("ray", "--concurrency", "8")
+    again = shop.run("--concurrency", "8")
     assert again.process.returncode == 0, again.said
     shop.answers()
     assert shop.extra() == 0
@@ -236,7 +236,7 @@ def test_money_holds_for_all_workers_together(shop: Shop) -> None:
     assert "of the money is left" in first.said
     spent = len(shop.seller.sold()) * 15 / 1e6
     assert 0 < spent <= 0.004
-    again = shop.run("ray", "--concurrency", "8")
+    again = shop.run("--concurrency", "8")
     assert again.process.returncode == 0, again.said
     shop.answers()
     assert shop.extra() == 0
