@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import orjson
@@ -195,7 +197,7 @@ def test_ctrl_c_lets_the_rows_under_way_end_and_nothing_is_bought_twice(shop: Sh
     assert command.process.wait(_PATIENCE_S) == 130, command.said
     assert "the same command goes on" in command.said
     assert len(shop.seller.sold()) < 300
-    again = shop.run("ray", "--concurrency", "8")
+    again = shop.run("--concurrency", "8")
     assert again.process.returncode == 0, again.said
     shop.answers()
     assert shop.extra() == 0
@@ -234,7 +236,7 @@ def test_money_holds_for_all_workers_together(shop: Shop) -> None:
     assert "of the money is left" in first.said
     spent = len(shop.seller.sold()) * 15 / 1e6
     assert 0 < spent <= 0.004
-    again = shop.run("ray", "--concurrency", "8")
+    again = shop.run("--concurrency", "8")
     assert again.process.returncode == 0, again.said
     shop.answers()
     assert shop.extra() == 0
@@ -259,12 +261,19 @@ def test_more_workers_than_processors_are_refused(shop: Shop) -> None:
 
 
 def test_without_an_address_it_starts_a_cluster_of_its_own(shop: Shop) -> None:
+    """By the options that the document on scale has."""
     shop.write(30)
-    environ = {**shop.cluster.environ}
-    del environ["RAY_AUTH_MODE"], environ["RAY_AUTH_TOKEN"]
-    alone = Shop(shop.folder, shop.seller, Cluster("", shop.folder, environ_with_key(environ), 0), 30)
-    command = alone.run("--engine", "ray", "--workers", "2")
+    (line,) = (line for line in (ROOT / "docs/scale.md").read_text().splitlines() if line.startswith("smoadsl batch"))
+    options = line[line.index("--engine") :].split()
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    environ = {name: value for name, value in shop.cluster.environ.items() if not name.startswith("RAY_AUTH")}
+    environ = environ_with_key(environ) | {"RAY_TMPDIR": str(folder)}
+    alone = Shop(shop.folder, shop.seller, Cluster("", folder, environ, 0), 30)
+    command = alone.run(*options)
     assert command.process.returncode == 0, command.said
     alone.answers()
     assert alone.extra() == 0
     assert len(command.said.splitlines()) == 2, "Ray has said something"
+    assert list(folder.rglob("gcs_server.out"))
+    assert not files_that_show_it(folder)
+    rmtree(folder)
