@@ -83,7 +83,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         self._asking = Asking(self.plan, self.data, self.session, self.settings.seed)
-        self._worst = Worst(self.plan)
+        self._worst = Worst(self.plan, self.data)
 
     async def run(self) -> Progress:
         """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""

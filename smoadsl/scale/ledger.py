@@ -31,6 +31,7 @@ _BEGIN_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, 0)"
 _END_ROW = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)"
 _RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"
 _COUNT = "UPDATE sittings SET in_flight = max(in_flight, ?), answers = answers + ?, usd = ? WHERE id = ?"
+_END_SITTING = "UPDATE sittings SET ended = 1 WHERE id = ?"
 _NEXT_SALTS = 1 << 40  # rows that are new in changed data draw apart from all that were there before
 _FILE = "ledger.sqlite3"
 _READ_AT_ONCE = 10_000
@@ -52,11 +53,16 @@ class Ledger:
         self._new: set[int] = set()  # jobs of which nothing was here when they were resumed, nor of any other
         self._writer = Writer(str(path), lambda: connected(path), here)
 
+    async def end_sitting(self) -> None:
+        """Nothing is on its way any more, and nothing can be lost from now on."""
+        self._writer.write(_END_SITTING, self._sitting)
+        await self.written()
+
     async def close(self, ended: bool = True) -> None:
         """Write what is left, and let others in. `ended`: nothing was on its way any more, and all could be written."""
         try:
             if ended:
-                self._writer.write("UPDATE sittings SET ended = 1 WHERE id = ?", self._sitting)
+                self._writer.write(_END_SITTING, self._sitting)
         finally:
             await self._writer.close()
             recorded = False

@@ -111,7 +111,7 @@ class Workplace:
         self._desk = desk
         self._session = session
         self._asking = Asking(order.plan, order.data, session, order.seed)
-        self._worst = Worst(order.plan)
+        self._worst = Worst(order.plan, order.data)
         self._at_once = asyncio.Semaphore(order.rows_at_once)
         self.stopped = False
 

@@ -6,14 +6,15 @@ import orjson
 
 from smoadsl.plan.bounds import bounds
 from smoadsl.plan.plan import Plan
-from smoadsl.scale.rows import Row
+from smoadsl.scale.rows import Data, Row
 
 
 class Worst:
     """The worst cost of a plan's rows. Every model of the plan has a price where it is asked for."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, data: Data) -> None:
         self._plan = plan
+        self._data = data
         self._usd: dict[int, Decimal] = {}  # by the size of what is asked
 
     def usd(self, row: Row, most_usd: Decimal | None) -> Decimal:
@@ -21,12 +22,12 @@ class Worst:
         if most_usd is None:
             return Decimal(0)
         try:
-            fields = row.fields()
+            conversation, following = self._data.turns(row)
         except ValueError:
             return Decimal(0)
-        turns = fields.get("turns")
-        times = len(turns) if isinstance(turns, list) else 1
-        size = len(orjson.dumps(fields, default=str)) // 2 + 1
+        times = 1 + len(following)
+        said = [conversation.messages, following, dict(conversation.input)]
+        size = len(orjson.dumps(said, default=str)) // 2 + 1
         answers = bounds(self._plan, 1).output_tokens.worst if times > 1 else 0
         tokens = 1 << (size + (times - 1) * answers - 1).bit_length()  # few sizes have to be worked out
         if tokens not in self._usd:

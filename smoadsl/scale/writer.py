@@ -95,7 +95,7 @@ class Writer:
     def _failed(self, error: Exception, waiting: Waiting) -> Waiting:
         """Nothing more is written; those who wait in the next group need not."""
         with self._change:
-            self._fault = f"{self._name} can not be written: {error}"
+            self._fault = f"{self._name} can not be written: {error}; once that is mended, the same goes on"
             return [*waiting, *self._taken()[1]]
 
     def _work(self) -> None:

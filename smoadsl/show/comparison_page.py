@@ -1,7 +1,7 @@
 """Comparison page, to show a comparison as one HTML page: plots, tables, and every row with what became of it."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from smoadsl.score.comparison import Comparison, Entry, Marked
@@ -49,28 +49,31 @@ def _figure(name: str, content: bytes) -> str:
 
 
 def _table(found: Comparison) -> Iterator[str]:
-    yield '<div class="wide"><table>'
-    heads = ["", "score", "95 %", "gain", "calls", "input", "output", "$", "time", "tokens", "$", "time", "stopped"]
-    heads += ["no answer", "refused", "unreadable", "ties", "degraded", "saved by the compiler"]
-    groups = f'<tr><th colspan="4"></th><th colspan="5">one prompt</th><th colspan="3">of {plain(found.densest)}</th>'
-    yield f'<thead>{groups}<th colspan="7"></th></tr><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
+    """Three tables: gain and cost, what is to be known of the counts, and the scores by category."""
+    groups = (
+        f'<tr><th colspan="4"></th><th colspan="5">one prompt</th><th colspan="3">of {plain(found.densest)}</th></tr>'
+    )
+    heads = ["score", "95 %", "gain", "calls", "input", "output", "$", "time", "tokens", "$", "time"]
+    yield from _figures(found, "", heads, lambda entry: _gained(entry, found), groups)
+    heads = ["stopped early", "without an answer", "refused", "unreadable", "ties", "degraded", "saved by the compiler"]
+    yield from _figures(found, f"of {found.rows:,} rows", heads, _counted)
+    names = sorted({name for entry in found.entries for name in entry.categories})
+    if names:
+        yield from _figures(found, "score by part", [*names, "mean of these"], lambda entry: _by_part(entry, names))
+
+
+def _figures(
+    found: Comparison, title: str, heads: Sequence[str], cells: Callable[[Entry], Iterable[str]], groups: str = ""
+) -> Iterator[str]:
+    head = "".join(f"<th>{plain(name)}</th>" for name in (title, *heads))
+    yield f'<div class="wide"><table><thead>{groups}<tr>{head}</tr></thead>'
     for entry in found.entries:
-        cells = "".join(f"<td>{plain(cell)}</td>" for cell in _cells(entry, found))
         name = f"<b>{plain(entry.name)}</b>" if entry.on_front else plain(entry.name)
-        yield f"<tr><th>{name}</th>{cells}</tr>"
+        yield f"<tr><th>{name}</th>{''.join(f'<td>{plain(cell)}</td>' for cell in cells(entry))}</tr>"
     yield "</table></div>"
-    categories = sorted({name for entry in found.entries for name in entry.categories})
-    if categories:
-        named = "".join(f"<th>{plain(name)}</th>" for name in [*categories, "mean of these"])
-        yield f'<div class="wide"><table><thead><tr><th>score by category</th>{named}</tr></thead>'
-        for entry in found.entries:
-            means = [entry.categories.get(name) for name in categories] + [entry.category_mean]
-            cells = "".join(f"<td>{'–' if mean is None else f'{mean:.3f}'}</td>" for mean in means)
-            yield f"<tr><th>{plain(entry.name)}</th>{cells}</tr>"
-        yield "</table></div>"
 
 
-def _cells(entry: Entry, found: Comparison) -> Iterator[str]:
+def _gained(entry: Entry, found: Comparison) -> Iterator[str]:
     yield f"{entry.score.mean:.3f}" if entry.score else "–"
     yield f"{entry.score.low:.3f}–{entry.score.high:.3f}" if entry.score else "–"
     yield gain(entry, found)
@@ -81,10 +84,18 @@ def _cells(entry: Entry, found: Comparison) -> Iterator[str]:
     yield f"{entry.each.seconds:.2f} s"
     for share in (entry.ratio.tokens, entry.ratio.usd, entry.ratio.seconds) if entry.ratio else (1.0, 1.0, 1.0):
         yield f"{share:.3f}"
+
+
+def _counted(entry: Entry) -> Iterator[str]:
     yield f"{stopped_share(entry):.0%}" + "".join(f" ({where}: {count})" for where, count in entry.stopped.items())
     for count in (entry.missing, entry.refused, entry.unreadable, entry.ties, entry.degraded):
         yield f"{count:,}"
     yield f"{entry.saved.calls} calls, {entry.saved.tokens:,} tokens"
+
+
+def _by_part(entry: Entry, names: Sequence[str]) -> Iterator[str]:
+    for mean in [entry.categories.get(name) for name in names] + [entry.category_mean]:
+        yield "–" if mean is None else f"{mean:.3f}"
 
 
 def _rows(found: Comparison, rows: Iterable[Asked]) -> Iterator[str]:

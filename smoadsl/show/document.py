@@ -31,7 +31,7 @@ figcaption, small { color: var(--dim); font-size: .85rem; } .plot { width: 100%;
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; font-size: .85rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { font-weight: normal; color: var(--dim); } tbody th, tr > th:first-child { text-align: left; color: var(--ink); }
-.rows td { text-align: left; white-space: normal; min-width: 5rem; vertical-align: top; }
+.rows th, .rows td { text-align: left; vertical-align: top; } .rows td { white-space: normal; min-width: 5rem; }
 .rows td:nth-child(2) { min-width: 16rem; }
 """
 

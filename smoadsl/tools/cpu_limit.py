@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_AGAIN_S = 1.0
+
 
 class TookTooLong(KeyboardInterrupt):
     """Of the kind that leaves an event loop at once, as Ctrl-C does: nothing on the way may keep it."""
@@ -13,7 +15,8 @@ class TookTooLong(KeyboardInterrupt):
 
 @contextmanager
 def cpu_limit(seconds: float) -> Iterator[None]:
-    """Raises `TookTooLong` where the block is, once it has taken so many seconds of the processor.
+    """Raises `TookTooLong` where the block is, once it has taken so many seconds of the processor; and again after as
+    many more, as what is raised in a finalizer is lost.
 
     Without effect where the system has no such timer (Windows), and outside of the main thread.
     """
@@ -25,7 +28,7 @@ def cpu_limit(seconds: float) -> Iterator[None]:
         raise TookTooLong
 
     before = signal.signal(signal.SIGVTALRM, end)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, max(seconds, _AGAIN_S))
     try:
         yield
     finally:

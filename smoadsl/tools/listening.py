@@ -28,3 +28,11 @@ def listen(batch: Drained, bar: Bar) -> None:
     with suppress(NotImplementedError):  # Windows has no such signals, and stops at once
         loop.add_signal_handler(signal.SIGINT, interrupted)
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def listen_no_more() -> None:
+    """What follows can be broken off at any moment, and done again."""
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)

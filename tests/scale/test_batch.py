@@ -19,6 +19,7 @@ from smoadsl.calls.session import Session
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import RunError, execute
 from smoadsl.scale.batch import Progress, Settings
+from smoadsl.scale.rows import Data
 from smoadsl.scale.sitting import Drained, Watch
 from smoadsl.scale.widest import widest
 from smoadsl.tools.virtual_clock import run_virtually
@@ -269,6 +270,16 @@ def test_the_money_is_never_passed(tmp_path: Path, most: int) -> None:
     more = sat(tmp_path / "run", TEAM, data, dear, Settings(16, most_usd=Decimal(5)))
     assert (more.complete, len(made.requests) + len(more.requests)) == (True, 1_600)
     assert more.books.usd == (spent(made.requests) + spent(more.requests)) / 1_000_000
+
+
+def test_the_money_holds_for_several_turns_from_any_column(tmp_path: Path) -> None:
+    row = orjson.dumps({"asked": ["one " * 50, "two " * 50, "three " * 50]}).decode()
+    data = Data(lines(tmp_path / "in.jsonl", *[row] * 40).path, {"turns": "asked"})
+    made = sat(tmp_path / "run", TEAM, data, dear, Settings(4, most_usd=Decimal("0.4")))
+    assert made.progress.why.startswith("$0.")
+    assert 0 < made.progress.answered < 40
+    assert made.progress.failed == 0
+    assert made.books.usd == spent(made.requests) / 1_000_000 <= Decimal("0.4")
 
 
 def test_failures_that_are_billed_are_in_the_books(tmp_path: Path) -> None:

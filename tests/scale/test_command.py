@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from smoadsl.tools.cli import main
+from smoadsl.tools.commands import batch
 from tests.scale.billing import CALLS, PIPELINE, Shop, shop
 
 SLOW = (0.2, 0.4)  # seconds that an answer takes
@@ -108,6 +110,25 @@ def test_who_is_told_to_stop_at_once_does(lab: Shop, signals: list[signal.Signal
         assert lab.wait(process, 12)
         process.kill()
     assert (lab.folder / "again.txt").read_text() == ""
+
+
+def test_writing_the_output_can_be_broken_off_too(lab: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(lab.folder)
+    command = ["batch", "p.moa", "in.jsonl", "-o", "out.jsonl"]
+
+    def interrupted(*_: object) -> None:
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+        raise AssertionError("it goes on")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "write_output", interrupted)
+        done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stderr.splitlines()[-1].partition(":")[0]) == (130, "stopped at once")
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, "broke off" in done.stderr, len(lab.sold)) == (0, False, 60)
+    assert len(output(lab)) == 20
 
 
 # ---- one process at a time, one run in a folder
@@ -242,6 +263,29 @@ def test_a_folder_that_may_not_be_written(lab: Shop) -> None:
     finally:
         lab.folder.chmod(0o700)
     assert (code, said) == (3, ["error: out.jsonl.run can not be used: Permission denied"])
+
+
+# ---- a disk that is full
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(lab: Shop) -> None:
+    """There is no room for all that is bought; then there is."""
+    lab.ask(300)
+    code, said = lab.run(most_bytes=200_000)
+    assert code == 3
+    assert re.fullmatch(
+        r"error: out\.jsonl\.run/ledger\.sqlite3 can not be written: (disk I/O error|database or disk is full); "
+        r"once that is mended, the same goes on",
+        "\n".join(said),
+    )
+    assert not (lab.folder / "out.jsonl").exists()
+    sold = len(lab.sold)
+    assert sold < 900
+    code, said = lab.run()
+    assert code == 0
+    assert "an earlier sitting broke off" in said[1]
+    assert 900 <= len(lab.sold) <= 900 + 64
+    assert len(output(lab)) == 300
 
 
 # ---- who looks on

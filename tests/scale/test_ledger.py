@@ -196,7 +196,9 @@ def test_a_full_disk_is_one_sentence_for_everybody(tmp_path: Path, monkeypatch: 
         failed = [end for end in ends if end is not None]
         assert len(failed) == 500 - len(safe)
         assert {type(end) for end in failed} == {LedgerError}
-        assert {str(end) for end in failed} == {f"{ledger.path} can not be written: database or disk is full"}
+        assert {str(end) for end in failed} == {
+            f"{ledger.path} can not be written: database or disk is full; once that is mended, the same goes on"
+        }
         with pytest.raises(LedgerError, match="database or disk is full"):
             await ledger.written()
         with pytest.raises(LedgerError, match="database or disk is full"):

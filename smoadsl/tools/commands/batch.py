@@ -31,7 +31,7 @@ from smoadsl.score.formats import FORMATS
 from smoadsl.show.safe import one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
-from smoadsl.tools.listening import INTERRUPTED, listen
+from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -186,6 +186,8 @@ async def _sitting(
         if sitting.complete:
             ledger = open_ledger(folder)
             try:
+                await ledger.end_sitting()
+                listen_no_more()
                 _write(work, output, ledger, export)
             finally:
                 await ledger.close()
@@ -212,6 +214,8 @@ async def _here(
             ended = False
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
+        await ledger.end_sitting()
+        listen_no_more()
         if sitting.complete:
             _write(work, output, ledger, export)
     except Changed:
