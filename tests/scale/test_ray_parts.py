@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from smoadsl.scale.ray_order import Order
 from smoadsl.scale.ray_rows import groups, is_among, numbers_as_bits, rows_of
 from smoadsl.scale.ray_worker import opened
 from smoadsl.scale.rows import Data
+from smoadsl.scale.schema import LedgerError, connected
 from smoadsl.scale.sitting import Work, plan_digest, take_up
 from smoadsl.tools.cli import main
 from smoadsl.tools.virtual_clock import run_virtually
@@ -275,6 +276,55 @@ def test_a_provider_that_is_closed_stops_all_workers(tmp_path: Path, monkeypatch
             assert len(wall.attempts) <= order.concurrency
             assert not await desk.is_going()
             await place.leave()
+
+    asyncio.run(main())
+
+
+def test_rows_that_wait_for_an_hour_stop_soon_when_told_to_and_go_on_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", CANARY)
+    later = answer({"error": {"message": "later"}}, status=429, headers={"Retry-After": "3600"})
+    asked: list[Any] = []
+    mended: list[bool] = []
+
+    def script(attempt: Any) -> list[bytes]:
+        asked.append(attempt)
+        return sold(attempt) if len(asked) <= 2 or mended else [later]
+
+    async def main() -> None:
+        async with Wall(script) as wall, desk_at(tmp_path, wall.url, rows=2) as (desk, order):
+            first = await opened(order, _Actor(desk))
+            waiting = asyncio.create_task(first.work(group_of(order)))
+            await wall.seen(3)
+            for _ in range(500):
+                await asyncio.sleep(0.02 if (await told(desk))["under_way"] else 0)
+            assert not waiting.done()
+            refused = len(asked) - 2
+            mended.append(True)
+            again = await opened(order, _Actor(desk))
+            await again.work(group_of(order))
+            end = await told(desk)
+            assert (end["progress"]["answered"], end["progress"]["failed"], end["broke_off"]) == (2, 0, 0)
+            assert len(asked) == 4 + refused, "what was bought for them is found"
+            await desk.drain("enough")
+            await asyncio.wait_for(waiting, 10)
+            await first.leave()
+            await again.leave()
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_damaged_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with desk_at(tmp_path, "https://llm.example.org", rows=3) as (desk, _):
+            await desk.keep(orjson.dumps([("keep", 1, "ab", '{"text": "said"}', "0.1")]))
+            with closing(connected(tmp_path / "run" / "ledger.sqlite3")) as file:
+                file.execute("UPDATE calls SET reply = replace(reply, 'said', 'sold')")
+            with pytest.raises(LedgerError):
+                await desk.say(orjson.dumps([("find", "ab")]))
+            assert "an answer in it is not as it was written" in (await told(desk))["fault"]
+            assert not await desk.is_going()
 
     asyncio.run(main())
 
