@@ -5,32 +5,22 @@ provider is closed to it, or when nothing succeeds any more. The same work taken
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from random import Random
 
-import orjson
-
-from smoadsl.adapters.base import Fault, Message
-from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
-from smoadsl.plan.bounds import bounds
 from smoadsl.plan.plan import Plan
-from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.executor import Answer, RunError, execute
-from smoadsl.scale.hearing import Hearing
-from smoadsl.scale.ledger import Ledger, RowLedger
+from smoadsl.scale.asking import Asking
+from smoadsl.scale.hearing import DIGITS_OF_USD, Hearing
+from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Row
 from smoadsl.scale.widest import widest
+from smoadsl.scale.worst import Worst
 
 _MOST_FAILED_IN_A_ROW = 100
-_NONE = (0, b"")  # stands for a row
-_DIGITS_OF_USD = 12
-_NONE = (0, b"")  # stands for a row
-_DIGITS_OF_USD = 12
 _PASSED_AT_ONCE = 10_000  # rows that have an answer
 
 
@@ -85,15 +75,18 @@ class Batch:
     settings: Settings
     on_progress: Callable[[Progress], None] = lambda _: None
     progress: Progress = field(default_factory=Progress)
-    _random: Random = field(init=False)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _change: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
     _reserved: Decimal = field(init=False, default=Decimal(0))
-    _worst_usd: dict[int, Decimal] = field(init=False, default_factory=dict)  # by the size of what is asked
+    _asking: Asking = field(init=False)
+    _worst: Worst = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.plan, self.data, self.session, self.settings.seed)
+        self._worst = Worst(self.plan, self.data)
 
     async def run(self) -> Progress:
         """Work until all rows have a result, or there is a reason to stop. Raises `LedgerError`, `Unfit`, `OSError`."""
-        self._random = Random(self.settings.seed)
         self.ledger.expect(self.settings.concurrency * widest(self.plan.pipeline))
         await self.ledger.written()  # before the first is on its way
         rows = self._open_rows()
@@ -112,12 +105,8 @@ class Batch:
 
     def _open_rows(self) -> Iterator[Row | None]:
         """The rows that have no answer; None now and then, where others may have their turn."""
-        answered = self.ledger.answered(self.job)
-        done = next(answered, _NONE)
-        for row in self.data.rows():
-            while done[0] < row.number and done is not _NONE:
-                done = next(answered, _NONE)
-            if done != (row.number, row.digest):
+        for row, is_answered in self.data.beside(self.ledger.answered(self.job)):
+            if not is_answered:
                 yield row
                 continue
             self.progress.earlier += 1
@@ -135,14 +124,14 @@ class Batch:
 
     async def _try(self, row: Row) -> None:
         """Have a result of a row, unless there is a reason to stop before."""
-        worst, again = self._worst(row), False
-        while await self._admitted(worst):
+        worst, again = self._worst.usd(row, self.settings.most_usd), False
+        while await self.admitted(worst):
             try:
                 result = await self._result(row, again)
             finally:
-                await self._release(worst)
+                await self.release(worst)
             if result is not None:
-                self._count(row, result)
+                self.count(row, result)
                 return
             await self._wait_out()
             again = True
@@ -154,40 +143,30 @@ class Batch:
         stop now."""
         kept = self.ledger.begin(self.job, row, self.settings.seed, again, self.settings.paces)
         hearing = Hearing(self.settings.keeps_events)
-        answers: list[Answer] = []
-        error = ""
         try:
-            async for answer in self._turns(row, kept, hearing):
-                answers.append(answer)
-        except (RunError, ValueError) as failed:
-            error, answers = str(failed), []
+            answers, error = await self._asking.ask(row, kept, hearing)
         finally:  # also where it is cut off: what was on its way may be billed
-            self._spend(Decimal(str(round(hearing.totals.usd, _DIGITS_OF_USD))), kept)
+            self.spend(hearing.usd, kept.paid_usd)
         result = hearing.result(kept.bought, answers, error)
-        if (error or result.degraded) and self._lacks(hearing.failed):
+        if (error or result.degraded) and self._lacks(hearing):
             return None
         self.ledger.end(kept, result, hearing.lines())
         return result
 
-    async def _turns(self, row: Row, kept: RowLedger, hearing: Hearing) -> AsyncIterator[Answer]:
-        """The answer to each turn of a row. Raises `RunError`, and `ValueError` where it is no row."""
-        conversation, following = self.data.turns(row)
-        yield (answer := await self._answer(conversation, kept, hearing))
-        for turn in following:
-            conversation = _going_on(conversation, answer.text, turn)
-            yield (answer := await self._answer(conversation, kept, hearing))
+    def _lacks(self, hearing: Hearing) -> bool:
+        """Whether the row can have more: with time, or once somebody has mended what is closed to us. That is a reason
+        to stop."""
+        if (closed := self._asking.closed(hearing)) is not None:
+            self.drain(closed.message)
+        return closed is not None or self._asking.is_paused(hearing)
 
-    def _spend(self, usd: Decimal, kept: RowLedger) -> None:
-        """Book what a row has cost beyond the answers that were kept."""
-        self.progress.usd += max(usd, kept.paid_usd)
-        if (lost := usd - round(kept.paid_usd, _DIGITS_OF_USD)) > 0:
+    def spend(self, usd: Decimal, paid_usd: Decimal) -> None:
+        """Book what a row has cost beyond the answers that were kept, which were paid for already."""
+        self.progress.usd += max(usd, paid_usd)
+        if (lost := usd - round(paid_usd, DIGITS_OF_USD)) > 0:
             self.ledger.lost(lost)
 
-    async def _answer(self, conversation: Conversation, kept: RowLedger, hearing: Hearing) -> Answer:
-        caller = Caller(self.session, self._random, kept)
-        return await execute(self.plan, conversation, caller, hearing.hear, self.settings.seed)
-
-    def _count(self, row: Row, result: Result) -> None:
+    def count(self, row: Row, result: Result) -> None:
         progress = self.progress
         progress.calls += result.calls
         progress.tokens += result.input_tokens + result.output_tokens
@@ -207,7 +186,7 @@ class Batch:
 
     # ---- whether to go on
 
-    async def _admitted(self, worst: Decimal) -> bool:
+    async def admitted(self, worst: Decimal) -> bool:
         """Whether a row may begin: the money lasts for the worst that it can cost, beside those under way."""
         most, progress = self.settings.most_usd, self.progress
         if most is None:
@@ -223,52 +202,14 @@ class Batch:
             self._reserved += worst
             return True
 
-    async def _release(self, worst: Decimal) -> None:
+    async def release(self, worst: Decimal) -> None:
         if self.settings.most_usd is not None:
             async with self._change:
                 self._reserved -= worst
                 self._change.notify_all()
 
-    def _worst(self, row: Row) -> Decimal:
-        """The most that a row can cost; 0 where nobody asks."""
-        if self.settings.most_usd is None:
-            return Decimal(0)
-        try:
-            conversation, following = self.data.turns(row)
-        except ValueError:
-            return Decimal(0)
-        times = 1 + len(following)
-        said = [conversation.messages, following, dict(conversation.input)]
-        size = len(orjson.dumps(said, default=str)) // 2 + 1
-        answers = bounds(self.plan, 1).output_tokens.worst if times > 1 else 0
-        tokens = 1 << (size + (times - 1) * answers - 1).bit_length()  # few sizes have to be worked out
-        if tokens not in self._worst_usd:
-            money = bounds(self.plan, tokens).usd
-            assert money is not None, "a limit in dollars needs prices"
-            self._worst_usd[tokens] = money.worst
-        return times * self._worst_usd[tokens]
-
-    def _lacks(self, said: Sequence[str]) -> bool:
-        """Whether calls failed as a provider is closed to us or wants to be left alone: with time, or once somebody has
-        mended it, the row can have more. The first is a reason to stop."""
-
-        def met(fault: Fault) -> bool:
-            return any(words.startswith(fault.message) for words in said)
-
-        if closed := next(filter(met, self.session.closed()), None):
-            self.drain(closed.message)
-        return closed is not None or any(met(fault) for fault, _ in self._paused())
-
-    def _paused(self) -> list[tuple[Fault, float]]:
-        return self.session.paused(asyncio.get_running_loop().time())
-
     async def _wait_out(self) -> None:
         """Leave alone for so long who wants to be left alone, unless there is a reason to stop."""
-        while not self.progress.why and (paused := self._paused()):
+        while not self.progress.why and (pause_s := self._asking.pause_s()):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), max(pause_s for _, pause_s in paused))
-
-
-def _going_on(conversation: Conversation, answer: str, turn: str) -> Conversation:
-    messages = (*conversation.messages, Message("assistant", answer), Message("user", turn))
-    return Conversation(messages, conversation.input)
+                await asyncio.wait_for(self._stopping.wait(), pause_s)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from smoadsl.adapters.base import FaultKind
+from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.runtime import events
 from smoadsl.runtime.executor import Answer
 from smoadsl.scale.records import Bought, Result
 
+DIGITS_OF_USD = 12  # those that follow are of how numbers are added
 _COUNTED = ("calls", "attempts", "input_tokens", "output_tokens", "usd", "seconds")
 
 
@@ -16,7 +17,7 @@ class Hearing:
 
     def __init__(self, keeps: bool) -> None:
         self.totals = events.Totals()
-        self.failed: list[str] = []  # what was said of calls that brought no answer
+        self._failed: list[str] = []  # what was said of calls that brought no answer
         self._kept: list[bytes] | None = [] if keeps else None
         self._stopped: list[str] = []
         self._refused = False
@@ -26,7 +27,7 @@ class Hearing:
             case events.StopChecked(held=True):
                 self._stopped.append(f"{event.layer}, round {event.round}")
             case events.CallFailed():
-                self.failed.append(event.message)
+                self._failed.append(event.message)
                 self._refused = self._refused or event.kind == FaultKind.REFUSED.value
             case events.RunFinished() | events.RunFailed():
                 self.totals = _sum(self.totals, event.totals)
@@ -34,6 +35,15 @@ class Hearing:
                 pass
         if self._kept is not None and not isinstance(event, events.AnswerPiece):
             self._kept.append(event.model_dump_json().encode())
+
+    @property
+    def usd(self) -> Decimal:
+        """What the runs have cost, until the last of them that has ended."""
+        return Decimal(str(round(self.totals.usd, DIGITS_OF_USD)))
+
+    def met(self, fault: Fault) -> bool:
+        """Whether a call failed for this."""
+        return any(words.startswith(fault.message) for words in self._failed)
 
     def lines(self) -> bytes | None:
         """All that was told, one JSON object a line, as in a trace; None where it is not kept."""

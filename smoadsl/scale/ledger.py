@@ -12,18 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 import orjson
-from pydantic import ValidationError
 
-from smoadsl.adapters.base import Connection, Reply, Request
-from smoadsl.adapters.tape import TapedReply, taped, untaped
+from smoadsl.adapters.base import Reply, Request
 from smoadsl.calls.cache import is_sampled
 from smoadsl.calls.route import Provider, Route
 from smoadsl.scale.lock import Lock
-from smoadsl.scale.records import Books, Bought, Job, Result, read_result
+from smoadsl.scale.records import Books, Bought, Job, Result, read_reply, read_result, written_reply
 from smoadsl.scale.rows import Row
 from smoadsl.scale.schema import LedgerError, checked, connected, damaged, telling
 from smoadsl.scale.writer import Writer
@@ -35,7 +33,6 @@ _RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"
 _COUNT = "UPDATE sittings SET in_flight = max(in_flight, ?), answers = answers + ?, usd = ? WHERE id = ?"
 _END_SITTING = "UPDATE sittings SET ended = 1 WHERE id = ?"
 _NEXT_SALTS = 1 << 40  # rows that are new in changed data draw apart from all that were there before
-_NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 _FILE = "ledger.sqlite3"
 _READ_AT_ONCE = 10_000
 _KEY_BYTES = 16
@@ -53,7 +50,7 @@ class Ledger:
         self._usd = Decimal(0)
         self._file.execute("INSERT INTO sittings VALUES (?, 0, 0, 0, '0')", (self._sitting,))
         self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file itself says that a sitting has begun
-        self._new: set[int] = set()  # jobs of which nothing was here when they were taken on, nor of any other
+        self._new: set[int] = set()  # jobs of which nothing was here when they were resumed, nor of any other
         self._writer = Writer(str(path), lambda: connected(path), here)
 
     async def end_sitting(self) -> None:
@@ -98,9 +95,14 @@ class Ledger:
                 self._file.rollback()
                 raise
             self._file.execute("COMMIT")
-            old = self._one("SELECT EXISTS (SELECT 1 FROM calls) OR EXISTS (SELECT 1 FROM rows WHERE job = ?)", number)
-            (self._new.discard if old else self._new.add)(number)
-            return number
+        self.resume(number)
+        return number
+
+    def resume(self, job: int) -> None:
+        """Go on with a job that was taken on: whether anything is to be looked for is known from here on."""
+        with telling(self.path):
+            old = self._one("SELECT EXISTS (SELECT 1 FROM calls) OR EXISTS (SELECT 1 FROM rows WHERE job = ?)", job)
+        (self._new.discard if old else self._new.add)(job)
 
     def _taken_on(self, job: Job, rows: Iterable[Row]) -> int:
         changed = self.changes(job)
@@ -148,6 +150,11 @@ class Ledger:
             yield from found
             last = found[-1][0]
 
+    def is_answered(self, job: int, row: Row) -> bool:
+        """Whether a row has an answer, as far as it is written."""
+        query = f"SELECT 1 FROM rows WHERE job = ? AND number = ? AND digest = ? AND state = {_ANSWERED}"
+        return bool(self._all(query, job, row.number, row.digest))
+
     def results(self, job: int) -> Iterator[tuple[int, bytes, Result]]:
         """What came of each row, in the order of the rows, and the digest of the row that it was."""
         for number, digest, text, crc in self._of_rows("digest, result, results.crc", job):
@@ -190,28 +197,25 @@ class Ledger:
         """So many calls may be under way at once from now on."""
         self._writer.write(_COUNT, in_flight, 0, str(self._usd), self._sitting)
 
-    def find(self, key: bytes) -> tuple[Reply, Decimal, float] | None:
-        """An answer that is here, what it cost, and how many seconds it took. Raises `LedgerError`."""
+    async def find(self, key: bytes) -> tuple[str, str] | None:
+        """An answer that is here, as it was written down, and what it cost. Raises `LedgerError`."""
         if not (found := self._all("SELECT reply, usd, crc FROM calls WHERE key = ?", key)):
             return None
-        text, usd, crc = found[0]
-        try:
-            if crc32(text.encode()) != crc:
-                raise ValueError
-            kept = TapedReply.model_validate_json(text)
-            reply = untaped(kept)
-        except (ValidationError, ValueError, TypeError):
-            raise damaged(self.path, "an answer in it is not as it was written") from None
-        assert isinstance(reply, Reply)
-        return reply, Decimal(usd), kept.took_s
+        reply, usd, crc = found[0]
+        if not isinstance(reply, str) or crc32(reply.encode()) != crc:
+            raise damaged(self.path, "an answer in it is not as it was written")
+        return reply, usd
 
-    async def keep(self, key: bytes, reply: Reply, usd: Decimal, took_s: float = 0.0) -> None:
+    async def keep(self, key: bytes, reply: str, usd: str) -> None:
         """Return once the answer is safe. Raises `LedgerError`."""
-        self._usd += usd
-        text = _written(reply, took_s)
-        self._writer.write(_KEEP_CALL, key, text.decode(), str(usd), crc32(text))
-        self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
+        self.note(key, reply, usd)
         await self.written()
+
+    def note(self, key: bytes, reply: str, usd: str) -> None:
+        """Hand an answer over. It is safe once `written` returns."""
+        self._usd += Decimal(usd)
+        self._writer.write(_KEEP_CALL, key, reply, usd, crc32(reply.encode()))
+        self._writer.write(_COUNT, 0, 1, str(self._usd), self._sitting)
 
     def lost(self, usd: Decimal) -> None:
         """So much may have been billed for attempts that brought no answer."""
@@ -233,12 +237,20 @@ class Ledger:
             return self._file.execute(query, values).fetchall()
 
 
+class Answers(Protocol):
+    """Where the answers to calls are kept, as they are written down: each with what it cost."""
+
+    async def find(self, key: bytes) -> tuple[str, str] | None: ...
+
+    async def keep(self, key: bytes, reply: str, usd: str) -> None: ...
+
+
 @dataclass(slots=True)
 class RowLedger:
     """One row's part of a ledger: a `Kept` for the caller. Calls that draw by chance are the row's own; those that do
     not are answered once for all rows."""
 
-    ledger: Ledger
+    ledger: Answers
     job: int
     row: Row
     salt: int
@@ -252,14 +264,14 @@ class RowLedger:
     async def find(self, provider: Provider, route: Route, request: Request, sample: str) -> Reply | None:
         key = self._key(provider, route, request, sample)
         known_to_be_new = self.new and is_sampled(route)
-        found = None if known_to_be_new else self.ledger.find(key)
+        found = None if known_to_be_new else await self.ledger.find(key)
         if found is None:
             self._begun[key] = asyncio.get_running_loop().time()
             return None
-        reply, usd, took_s = found
+        reply, took_s = read_reply(found[0])
         self.bought.input_tokens += reply.usage.input_tokens
         self.bought.output_tokens += reply.usage.output_tokens
-        self.bought.usd += usd
+        self.bought.usd += Decimal(found[1])
         if self.paces:
             await asyncio.sleep(took_s)
         return reply
@@ -271,7 +283,7 @@ class RowLedger:
         usd = by.price.of(reply.usage) if by.price else Decimal(0)
         self.paid_usd += usd
         key, now = self._key(provider, route, request, sample), asyncio.get_running_loop().time()
-        await self.ledger.keep(key, reply, usd, now - self._begun.pop(key, now))
+        await self.ledger.keep(key, written_reply(reply, now - self._begun.pop(key, now)), str(usd))
 
     def _key(self, provider: Provider, route: Route, request: Request, sample: str) -> bytes:
         """Of all that decides the answer. Whose key pays for it and what it falls back to do not."""
@@ -279,13 +291,6 @@ class RowLedger:
         asked = [request.messages, request.schema, request.model, request.sampling, request.n, *request.given.items()]
         where = [provider.adapter, provider.base_url, route.length]
         return hashlib.sha256(orjson.dumps([asked, where, which], option=orjson.OPT_SORT_KEYS)).digest()[:_KEY_BYTES]
-
-
-def _written(reply: Reply, took_s: float) -> bytes:
-    """What `TapedReply` reads; to make one of it first would take several times as long."""
-    faults = [taped(_NOBODY, fault).model_dump() for fault in reply.faults]
-    told = {"choices": reply.answers, "faults": faults, "usage": reply.usage}
-    return orjson.dumps(told | {"model": reply.model, "lost_events": reply.lost_events, "took_s": took_s})
 
 
 def open_ledger(folder: Path, here: bool = False) -> Ledger:

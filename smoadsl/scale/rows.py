@@ -21,6 +21,7 @@ _MOST_BYTES_OF_JSON = 512 << 20
 _MOST_CHARACTERS_OF_CELL = 32 << 20
 _CHUNK = 1 << 20
 _DIGEST_BYTES = 16
+_NONE = (0, b"")  # stands for a row
 _BOM = b"\xef\xbb\xbf"
 CHANGED = "changed while it was worked on: the same command says what to do"
 PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
@@ -70,6 +71,15 @@ class Data:
             whole.update(b"%d" % row.number + row.digest)
             count += 1
         return whole.hexdigest(), count
+
+    def beside(self, answered: Iterator[tuple[int, bytes]]) -> Iterator[tuple[Row, bool]]:
+        """Its rows in their order, each with whether its number and digest are among those `answered`, which are in
+        order too."""
+        done = next(answered, _NONE)
+        for row in self.rows():
+            while done[0] < row.number and done is not _NONE:
+                done = next(answered, _NONE)
+            yield row, done == (row.number, row.digest)
 
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
         """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""

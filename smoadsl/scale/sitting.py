@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from pydantic import BaseModel
@@ -38,20 +38,30 @@ class Work:
 
 @dataclass(slots=True)
 class Sitting:
-    """What is known once one has ended. `complete`: every row has a result."""
+    """What is known once one has ended. `complete`: every row has a result. `in_flight`: how many answers can have been
+    on their way to workers that died, and may have been bought twice."""
 
     progress: Progress
     before: Books
     after: Books
     complete: bool
+    in_flight: int = 0
+
+
+class Drained(Protocol):
+    """What can be told to come to an end."""
+
+    def drain(self, why: str) -> None:
+        """Let the rows under way come to their end, and begin no other."""
+        ...
 
 
 @dataclass(slots=True)
 class Watch:
-    """How others look on, and stop it: `begun` is given the batch before its first row."""
+    """How others look on, and stop it: `begun` is given what drains it before its first row."""
 
     on_progress: Callable[[Progress], None] = lambda _: None
-    begun: Callable[[Batch], None] = field(default=lambda _: None)
+    begun: Callable[[Drained], None] = field(default=lambda _: None)
 
 
 async def sit(
@@ -60,6 +70,24 @@ async def sit(
     """Work through the rows that have no answer yet. `settings.most_usd` holds for all sittings together.
 
     Raises `Changed`, `LedgerError`, `Unfit` and `OSError`."""
+    number, settings = take_up(work, ledger, settings, accept_changed)
+    before = ledger.books()
+    batch = Batch(unstreamed(work.plan), work.data, session, ledger, number, settings, watch.on_progress)
+    watch.begun(batch)
+    progress = await batch.run()
+    return sat(work, progress, before, ledger.books())
+
+
+def sat(work: Work, progress: Progress, before: Books, after: Books, in_flight: int = 0) -> Sitting:
+    """A sitting that has ended. Raises `Changed` where the data has other rows than were measured."""
+    if progress.rows != work.rows and not progress.why:
+        raise Changed(f"{work.data.path} {CHANGED}")
+    return Sitting(progress, before, after, progress.rows == work.rows, in_flight)
+
+
+def take_up(work: Work, ledger: Ledger, settings: Settings, accept_changed: bool) -> tuple[int, Settings]:
+    """The number of the job that this is in the ledger, and the settings with the money that is left. Raises
+    `Changed`."""
     job = Job(work.name, plan_digest(work.plan), work.digest, settings.seed)
     if (changed := ledger.changes(job)) and not accept_changed:
         raise Changed(
@@ -67,18 +95,12 @@ async def sit(
             "only what the change touches; another output file begins anew"
         )
     number = ledger.take_on(job, work.data.rows())
-    before = ledger.books()
     if settings.most_usd is not None:
-        settings = settings.with_usd(max(Decimal(0), settings.most_usd - before.usd))
-    batch = Batch(_unstreamed(work.plan), work.data, session, ledger, number, settings, watch.on_progress)
-    watch.begun(batch)
-    progress = await batch.run()
-    if progress.rows != work.rows and not progress.why:
-        raise Changed(f"{work.data.path} {CHANGED}")
-    return Sitting(progress, before, ledger.books(), progress.rows == work.rows)
+        settings = settings.with_usd(max(Decimal(0), settings.most_usd - ledger.books().usd))
+    return number, settings
 
 
-def _unstreamed(plan: Plan) -> Plan:
+def unstreamed(plan: Plan) -> Plan:
     """The plan for answers that nobody reads while they come. What nobody has seen can be asked for again."""
     aggregate = plan.pipeline.aggregate
     if not isinstance(aggregate, ModelAggregate):

@@ -4,13 +4,13 @@ import asyncio
 import signal
 from contextlib import suppress
 
-from smoadsl.scale.batch import Batch
+from smoadsl.scale.sitting import Drained
 from smoadsl.tools.progress import Bar
 
 INTERRUPTED = "it was interrupted"
 
 
-def listen(batch: Batch, bar: Bar) -> None:
+def listen(batch: Drained, bar: Bar) -> None:
     """Ctrl-C lets the rows under way end; a second one, or being told to terminate, stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

@@ -18,9 +18,9 @@ from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import RunError, execute
-from smoadsl.scale.batch import Batch, Progress, Settings
+from smoadsl.scale.batch import Progress, Settings
 from smoadsl.scale.rows import Data
-from smoadsl.scale.sitting import Watch
+from smoadsl.scale.sitting import Drained, Watch
 from smoadsl.scale.widest import widest
 from smoadsl.tools.virtual_clock import run_virtually
 from tests.random_plans import Kind, programs
@@ -131,7 +131,7 @@ def test_a_turn_that_fails_leaves_the_row_without_an_answer_and_is_all_that_is_b
 
 
 def test_what_is_drained_ends_what_is_under_way_and_begins_no_more(tmp_path: Path) -> None:
-    begun: list[Batch] = []
+    begun: list[Drained] = []
 
     async def script(request: Request) -> Answer:
         await asyncio.sleep(10)
@@ -205,7 +205,7 @@ def test_who_asks_for_an_hour_gets_it_and_then_it_goes_on(tmp_path: Path) -> Non
 
 
 def test_who_waits_for_an_hour_stops_at_once_when_told_to(tmp_path: Path) -> None:
-    begun: list[Batch] = []
+    begun: list[Drained] = []
     ended: list[float] = []
 
     def script(request: Request) -> Answer:
@@ -213,7 +213,7 @@ def test_who_waits_for_an_hour_stops_at_once_when_told_to(tmp_path: Path) -> Non
         loop.call_at(5, begun[0].drain, "enough")
         return PAUSED
 
-    def begin(batch: Batch) -> None:
+    def begin(batch: Drained) -> None:
         begun.append(batch)
         task = asyncio.current_task()
         assert task is not None

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Request
 from smoadsl.adapters.scripted import Answer
-from smoadsl.scale.batch import Batch, Settings
+from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.records import Job, Result
 from smoadsl.scale.rows import Data, Row
-from smoadsl.scale.sitting import Changed, Watch, plan_digest
+from smoadsl.scale.sitting import Changed, Drained, Watch, plan_digest
 from tests.scale.sat import ONE, TEAM, lines, plainly, questions, sat
 from tests.scripts import planned
 
@@ -116,7 +116,7 @@ def test_rows_that_are_broken_off_keep_what_they_bought_wherever_they_go(tmp_pat
     main: list[asyncio.Task[object]] = []
     aggregates = count(1)
 
-    def begun(batch: Batch) -> None:
+    def begun(batch: Drained) -> None:
         task = asyncio.current_task()
         assert task is not None
         main.append(task)

@@ -15,13 +15,14 @@ import pytest
 from smoadsl.adapters.base import Choice, Fault, FaultKind, Reply, Usage
 from smoadsl.scale import ledger as ledgers
 from smoadsl.scale.ledger import Ledger, open_ledger
-from smoadsl.scale.records import Job, Result
+from smoadsl.scale.records import Job, Result, read_reply, written_reply
 from smoadsl.scale.rows import Row
 from smoadsl.scale.schema import LedgerError, connected
 
 JOB = Job("", "plan", "data", 0)
 REPLY = Reply("text", "stop", Usage(3, 4), "model")
 CENT = Decimal("0.01")
+KEPT = written_reply(REPLY, 0.5), str(CENT)
 
 
 def row(number: int, said: str = "") -> Row:
@@ -51,7 +52,7 @@ def kept(folder: Path, *numbers: int, ended: bool = True) -> None:
     """A ledger with these answers."""
 
     async def keep(ledger: Ledger) -> None:
-        await asyncio.gather(*(ledger.keep(key(number), REPLY, CENT) for number in numbers))
+        await asyncio.gather(*(ledger.keep(key(number), *KEPT) for number in numbers))
 
     with_ledger(folder, keep, ended)
 
@@ -59,7 +60,11 @@ def kept(folder: Path, *numbers: int, ended: bool = True) -> None:
 def found(folder: Path, *numbers: int) -> list[int]:
     """Which of these answers are there."""
     there: list[int] = []
-    with_ledger(folder, lambda ledger: there.extend(n for n in numbers if ledger.find(key(n)) is not None))
+
+    async def look(ledger: Ledger) -> None:
+        there.extend([number for number in numbers if await ledger.find(key(number)) is not None])
+
+    with_ledger(folder, look)
     return there
 
 
@@ -73,13 +78,14 @@ def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
     )
 
     async def keep(ledger: Ledger) -> None:
-        await ledger.keep(key(1), reply, Decimal("0.000001"))
-        back = ledger.find(key(1))
-        assert back is not None
-        assert (back[0].answers, back[0].usage, back[1]) == (reply.answers, reply.usage, Decimal("0.000001"))
-        assert [(one.kind, one.message, one.billed) for one in back[0].faults] == [(fault.kind, "refused", True)]
-        assert (back[0].finish, back[0].model, back[0].lost_events) == ("length", "m", 1)
-        assert ledger.find(key(2)) is None
+        await ledger.keep(key(1), written_reply(reply, 1.5), "0.000001")
+        found = await ledger.find(key(1))
+        assert found is not None
+        back, took_s = read_reply(found[0])
+        assert (back.answers, back.usage, found[1], took_s) == (reply.answers, reply.usage, "0.000001", 1.5)
+        assert [(one.kind, one.message, one.billed) for one in back.faults] == [(fault.kind, "refused", True)]
+        assert (back.finish, back.model, back.lost_events) == ("length", "m", 1)
+        assert await ledger.find(key(2)) is None
 
     with_ledger(tmp_path / "run", keep)
 
@@ -105,7 +111,7 @@ def test_who_waits_goes_on_once_it_is_in_the_file(tmp_path: Path) -> None:
     async def keep(ledger: Ledger) -> None:
         with closing(sqlite3.connect(ledger.path)) as other:
             for number in range(50):
-                await ledger.keep(key(number), REPLY, CENT)
+                await ledger.keep(key(number), *KEPT)
                 there = other.execute("SELECT count(*) FROM calls WHERE key = ?", (key(number),)).fetchone()
                 assert there == (1,)
 
@@ -133,7 +139,7 @@ def test_a_crash_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     async def keep(ledger: Ledger) -> None:
         ledger.expect(5)
         for number in range(40):
-            await ledger.keep(key(number), REPLY, CENT)
+            await ledger.keep(key(number), *KEPT)
             copies.append((tmp_path / f"copy {number}", number + 1))
             shutil.copytree(ledger.path.parent, copies[-1][0])
 
@@ -151,7 +157,7 @@ def test_a_torn_log_loses_only_its_end(tmp_path: Path) -> None:
 
     async def keep(ledger: Ledger) -> None:
         for number in range(10):
-            await ledger.keep(key(number), REPLY, CENT)
+            await ledger.keep(key(number), *KEPT)
         shutil.copytree(ledger.path.parent, tmp_path / "torn")
 
     with_ledger(tmp_path / "run", keep)
@@ -177,9 +183,11 @@ def test_a_full_disk_is_one_sentence_for_everybody(tmp_path: Path, monkeypatch: 
         file.execute("PRAGMA max_page_count = 40")
         return file
 
+    long = written_reply(Reply("x" * 500, "stop", Usage(1, 1), "m"), 0.5)
+
     async def fill(ledger: Ledger) -> None:
         async def one(number: int) -> None:
-            await ledger.keep(key(number), Reply("x" * 500, "stop", Usage(1, 1), "m"), CENT)
+            await ledger.keep(key(number), long, str(CENT))
             safe.append(number)
 
         ends = await asyncio.gather(*(one(number) for number in range(50)), return_exceptions=True)
@@ -243,7 +251,7 @@ def spoilt(folder: Path, how: Callable[[Path], object]) -> str:
 
 def test_a_log_that_was_taken_away_is_missed(tmp_path: Path) -> None:
     async def keep(ledger: Ledger) -> None:
-        await ledger.keep(key(1), REPLY, CENT)
+        await ledger.keep(key(1), *KEPT)
         shutil.copytree(ledger.path.parent, tmp_path / "copy")
 
     with_ledger(tmp_path / "run", keep)
@@ -255,7 +263,7 @@ def test_a_log_that_was_taken_away_is_missed(tmp_path: Path) -> None:
 
 def test_a_ledger_that_was_taken_away_is_missed(tmp_path: Path) -> None:
     async def keep(ledger: Ledger) -> None:
-        await ledger.keep(key(1), REPLY, CENT)
+        await ledger.keep(key(1), *KEPT)
         shutil.copytree(ledger.path.parent, tmp_path / "copy")
 
     with_ledger(tmp_path / "run", keep)

@@ -4,7 +4,9 @@ import asyncio
 import os
 import sys
 import time
+from contextlib import redirect_stdout
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,14 +14,16 @@ import click
 
 from smoadsl.adapters.base import Fault
 from smoadsl.calls.budget import Limits
-from smoadsl.calls.keys import bound_of
+from smoadsl.calls.keys import Bound, bound_of
 from smoadsl.calls.session import Session
 from smoadsl.plan.cap import unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.scale.batch import Settings
-from smoadsl.scale.ledger import open_ledger
+from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.output import write_output, writer_for
+from smoadsl.scale.ray_cluster import Cluster, ClusterError
+from smoadsl.scale.ray_engine import sit_on_cluster
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
@@ -51,6 +55,10 @@ from smoadsl.tools.sizing import Dollars, passes, without_option
 @click.option("--yes", is_flag=True, help="Begin without a question about the price.")
 @click.option("--strict", is_flag=True, help="Stop at the first row without an answer.")
 @click.option("--accept-changed", is_flag=True, help="Go on though the pipeline or the data changed.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Work in this process, or in those of a Ray cluster.")  # fmt: skip
+@click.option("--ray-address", metavar="HOST:PORT", help="The cluster to work on; else one is started here.")
+@click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="How many processes of the cluster work.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
 @without_option
 @allow_env_option
@@ -68,6 +76,9 @@ def command(
     yes: bool,
     strict: bool,
     accept_changed: bool,
+    engine: str,
+    ray_address: str | None,
+    workers: int | None,
     seed: int,
     without: tuple[str, ...],
     allowed: tuple[str, ...],
@@ -81,6 +92,9 @@ def command(
     A row's prompt is its `messages`, `turns`, `prompt`, `instruction` or `question`. The same command goes on where it
     was stopped, whatever stopped it; what was paid for stands in the folder OUT.run.
     """
+    if engine == "local" and (ray_address is not None or workers is not None):
+        raise click.UsageError("--ray-address and --workers are for --engine ray")
+    cluster = Cluster(ray_address, workers) if engine == "ray" else None
     plan = planned_or_exit(file, given(params, models, base_urls), root, Options(without=passes(without)))
     _check(plan, file, max_usd)
     read = Data(data, mapped(columns))
@@ -93,8 +107,8 @@ def command(
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
     exported = Export(export, generator or plan.pipeline.name) if export else None
     try:
-        sitting = asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed, exported))
-    except (Changed, Unfit, LedgerError, Fault) as error:
+        sitting = asyncio.run(_sitting(work, output, settings, allow, bar, accept_changed, exported, cluster))
+    except (Changed, Unfit, LedgerError, ClusterError, Fault) as error:
         _fail(str(error), bar)
     except OSError as error:
         _fail(f"{error.filename or output}: {error.strerror or error}", bar)
@@ -143,30 +157,64 @@ async def _sitting(
     bar: Bar,
     accept_changed: bool,
     export: Export | None,
+    cluster: Cluster | None,
 ) -> Sitting:
+    watch = Watch(lambda progress: shown_in(bar, progress), lambda batch: listen(batch, bar))
+    allowed = frozenset(map(bound_of, allow))
+    try:
+        if cluster is None:
+            return await _here(work, output, settings, allowed, watch, accept_changed, export)
+        with redirect_stdout(StringIO()):  # Ray prints there what dies in a cluster
+            folder = folder_of(output)
+            sitting = await sit_on_cluster(work, folder, settings, cluster, allowed, watch, accept_changed)
+        if sitting.complete:
+            ledger = open_ledger(folder)
+            try:
+                await ledger.end_sitting()
+                listen_no_more()
+                _write(work, output, ledger, export)
+            finally:
+                await ledger.close()
+        return sitting
+    finally:
+        bar.close()
+
+
+async def _here(
+    work: Work,
+    output: Path,
+    settings: Settings,
+    allowed: frozenset[Bound],
+    watch: Watch,
+    accept_changed: bool,
+    export: Export | None,
+) -> Sitting:
+    """A sitting in this process."""
     ledger = open_ledger(folder_of(output))
     ended = True  # nothing is on its way yet
     try:
-        async with Session(work.plan.providers, os.environ, allowed=frozenset(map(bound_of, allow))) as session:
+        async with Session(work.plan.providers, os.environ, allowed=allowed) as session:
             session.check(route.provider for route in routes_of(work.plan))  # before anything is paid for
             ended = False
-            watch = Watch(lambda progress: shown_in(bar, progress), lambda batch: listen(batch, bar))
             sitting = await sit(work, ledger, session, settings, watch, accept_changed)
         ended = True
         await ledger.end_sitting()
         listen_no_more()
         if sitting.complete:
-            job = ledger.job(work.name)
-            write_output(output, work.data, lambda: ledger.results(job))
-            if export is not None:
-                tell(export.write(output, work.data, ledger.results(job)))
+            _write(work, output, ledger, export)
     except Changed:
         ended = True
         raise
     finally:
-        bar.close()
         await ledger.close(ended)
     return sitting
+
+
+def _write(work: Work, output: Path, ledger: Ledger, export: Export | None) -> None:
+    job = ledger.job(work.name)
+    write_output(output, work.data, lambda: ledger.results(job))
+    if export is not None:
+        tell(export.write(output, work.data, ledger.results(job)))
 
 
 def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
@@ -183,6 +231,10 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     if books.broken:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
         tell(f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice")
+    if sitting.in_flight:
+        tell(
+            f"workers died: at most {sitting.in_flight:,} answers were on their way to them, and may be paid for twice"
+        )
     if progress.first_error:
         tell(f"the first without an answer is {progress.first_error}")
     if not sitting.complete:

@@ -1,0 +1,264 @@
+"""Ray engine, to work through a data set on a cluster: rows to the workers by Ray Data, all that is kept to one desk.
+
+The ledger is that of one machine, so that a run which was begun here is taken up there, and the other way round.
+"""
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smoadsl.calls.keys import Bound
+from smoadsl.scale.batch import Progress, Settings
+from smoadsl.scale.ledger import open_ledger
+from smoadsl.scale.ray_cluster import Cluster, ClusterError, connect
+from smoadsl.scale.ray_desk import Desk
+from smoadsl.scale.ray_order import Order
+from smoadsl.scale.ray_rows import COLUMN, numbers_as_bits, tables
+from smoadsl.scale.ray_worker import Worker
+from smoadsl.scale.records import Books
+from smoadsl.scale.rows import Data
+from smoadsl.scale.schema import LedgerError
+from smoadsl.scale.sitting import Sitting, Watch, Work, plan_digest, sat, take_up, unstreamed
+from smoadsl.scale.widest import widest
+
+_BETWEEN_LOOKS_S = 0.2
+_LAST_WORD_S = 10.0
+_LAST_ROWS_S = 20.0  # that were read and are not begun any more
+_CALLS_OF_DESK = 20_000  # that may wait there at once
+_GROUPS_UNDER_WAY = 4  # of one worker: while one comes to its end, the next have begun
+_LARGEST_GROUP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _TakenUp:
+    """A run as the ledger has it before any process is started."""
+
+    job: int
+    settings: Settings
+    before: Books
+    answered: bytes
+    earlier: int
+    left: int
+
+
+async def sit_on_cluster(
+    work: Work,
+    folder: Path,
+    settings: Settings,
+    cluster: Cluster,
+    allowed: Collection[Bound],
+    watch: Watch,
+    accept_changed: bool = False,
+) -> Sitting:
+    """Work through the rows that have no answer yet, the ledger being in this folder. What `sit` promises holds here
+    too. Raises `Changed`, `LedgerError`, `Unfit`, `OSError` and `ClusterError`."""
+    taken = await _taken_up(work, folder, settings, accept_changed)
+    if not taken.left:
+        progress = Progress(taken.earlier)
+        return Sitting(progress, taken.before, taken.before, True)
+    ray, workers = connect(cluster)
+    try:
+        run = _Run(ray, _order(work, folder, taken, allowed, workers), taken, watch)
+        progress = await run.work()
+    finally:
+        ray.shutdown()
+    after = await _books(folder)
+    return sat(work, progress, taken.before, after, run.broke_off * widest(work.plan.pipeline))
+
+
+async def _taken_up(work: Work, folder: Path, settings: Settings, accept_changed: bool) -> _TakenUp:
+    ledger = open_ledger(folder)
+    try:
+        before = ledger.books()
+        job, settings = take_up(work, ledger, settings, accept_changed)
+        answered = _answered(work.data, ledger.answered(job))
+        earlier = int.from_bytes(answered, "little").bit_count()
+        return _TakenUp(job, settings, before, answered, earlier, work.rows - earlier)
+    finally:
+        await ledger.close()
+
+
+def _answered(data: Data, answered: Iterator[tuple[int, bytes]]) -> bytes:
+    """Which rows have an answer. The data is only read where there are any."""
+    if (first := next(answered, None)) is None:
+        return b""
+    return numbers_as_bits(row.number for row, there in data.beside(chain((first,), answered)) if there)
+
+
+async def _books(folder: Path) -> Books:
+    ledger = open_ledger(folder)
+    books = ledger.books()
+    await ledger.close()
+    return books
+
+
+def _order(work: Work, folder: Path, taken: _TakenUp, allowed: Collection[Bound], workers: int) -> Order:
+    """No more workers than rows, or than calls that the narrowest provider takes at once: each has its share."""
+    settings, plan = taken.settings, unstreamed(work.plan)
+    most = min(one.concurrency for one in work.plan.providers.values()) if work.plan.providers else workers
+    return Order(
+        plan=plan,
+        digest=plan_digest(plan),
+        path=work.data.path.resolve(),
+        columns=dict(work.data.columns),
+        folder=folder.resolve(),
+        job=taken.job,
+        concurrency=settings.concurrency,
+        workers=max(1, min(workers, settings.concurrency, most, taken.left)),
+        seed=settings.seed,
+        most_usd=settings.most_usd,
+        keeps_events=settings.keeps_events,
+        strict=settings.strict,
+        paces=settings.paces,
+        allowed=tuple(map(str, allowed)),
+        desk=f"desk-{secrets.token_hex(8)}",
+    )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One sitting on a cluster that is connected."""
+
+    ray: Any
+    order: Order
+    taken: _TakenUp
+    watch: Watch
+    broke_off: int = 0
+    _desk: Any = None
+    _progress: Progress = field(default_factory=Progress)
+
+    async def work(self) -> Progress:
+        here = self._here()
+        self._desk = self._opened(here)
+        ended = False
+        try:
+            if wrong := await self._desk.open.remote():
+                raise LedgerError(wrong)
+            self.watch.begun(self)
+            flow = _Flow(self._rows(here))
+            flow.start()
+            await self._look_on(flow)
+            ended = True
+        except self.ray.exceptions.RayActorError:
+            raise ClusterError("the process that keeps the ledger has died: the same command goes on") from None
+        finally:
+            with suppress(Exception):  # a desk that has died has said its last
+                async with asyncio.timeout(_LAST_WORD_S):
+                    self._heard(await self._desk.close.remote(ended))
+        return self._progress
+
+    def drain(self, why: str) -> None:
+        self._desk.drain.remote(why)
+
+    def _here(self) -> Any:
+        """Where the run's folder and the data are."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        return NodeAffinitySchedulingStrategy(self.ray.get_runtime_context().get_node_id(), soft=False)
+
+    def _opened(self, here: Any) -> Any:
+        options = {"name": self.order.desk, "num_cpus": 0, "max_concurrency": _CALLS_OF_DESK, "max_restarts": 0}
+        actor = self.ray.remote(Desk).options(**options, scheduling_strategy=here)
+        return actor.remote(self.order.model_dump_json())
+
+    def _rows(self, here: Any) -> Any:
+        """The data set as Ray Data runs it: read here as a stream, worked on by a pool of actors."""
+        data, order = self.ray.data, self.order
+        each = self.taken.left // order.workers
+        size = max(1, min(order.rows_at_once // 2, each // _GROUPS_UNDER_WAY, _LARGEST_GROUP))
+        source = _source(data, partial(tables, order.data, self.taken.answered, size, order.desk))
+        pool = data.ActorPoolStrategy(
+            size=order.workers,
+            max_tasks_in_flight_per_actor=2 * _GROUPS_UNDER_WAY,
+            max_concurrent_calls_per_actor=_GROUPS_UNDER_WAY,
+        )
+        on_this_machine = {"ray.io/node-id": self.ray.get_runtime_context().get_node_id()}
+        rows = data.read_datasource(source, override_num_blocks=1, num_cpus=0, label_selector=on_this_machine)
+        return rows.map_batches(
+            Worker,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=pool,
+            num_cpus=1,
+            fn_constructor_args=[order.model_dump_json()],
+        )
+
+    async def _look_on(self, flow: "_Flow") -> None:
+        """Tell how far it is until all rows went through, or it is over before."""
+        while flow.is_alive():
+            await asyncio.sleep(_BETWEEN_LOOKS_S)
+            under_way = self._heard(await self._desk.progress.remote())
+            self.watch.on_progress(self._progress)
+            if self._progress.why and not under_way:
+                await flow.ended(_LAST_ROWS_S)
+                return
+        if flow.failed is not None:
+            self._heard(await self._desk.progress.remote())
+            raise ClusterError(f"Ray gave up: {_sentence(flow.failed)}; the same command goes on")
+
+    def _heard(self, said: bytes) -> int:
+        """Take over what the desk says, and return how many rows are under way. Raises `LedgerError`."""
+        told = orjson.loads(said)
+        usd = Decimal(told["progress"].pop("usd"))
+        self._progress = Progress(**told["progress"] | {"earlier": self.taken.earlier}, usd=usd)
+        self.broke_off = told["broke_off"]
+        if told["fault"]:
+            raise LedgerError(told["fault"])
+        return int(told["under_way"])
+
+
+class _Flow(threading.Thread):
+    """Has Ray Data run a data set, in a thread, as that blocks."""
+
+    def __init__(self, rows: Any) -> None:
+        super().__init__(name="rows", daemon=True)
+        self._rows = rows
+        self._stopped = False
+        self.failed: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            for _ in self._rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                if self._stopped:
+                    return
+        except Exception as error:
+            self.failed = error
+
+    async def ended(self, at_most_s: float) -> None:
+        """Wait for its end for so long, then end it."""
+        await asyncio.to_thread(self.join, at_most_s)
+        self._stopped = True
+
+
+def _source(data: Any, read: partial[Any]) -> Any:
+    """A data set that one task reads as a stream."""
+    from ray.data.block import BlockMetadata
+
+    class Source(data.Datasource):  # type: ignore[misc]
+        def get_name(self) -> str:
+            return COLUMN
+
+        def estimate_inmemory_data_size(self) -> None:
+            return None
+
+        def get_read_tasks(self, parallelism: int, *given: Any, **options: Any) -> list[Any]:
+            known = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+            return [data.ReadTask(read, known)]
+
+    return Source()
+
+
+def _sentence(error: BaseException) -> str:
+    """The last line of what Ray says of an error, which says what it was."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
