@@ -1,6 +1,7 @@
 """Entering, to make entrants of a comparison out of what was typed: files, pipelines, and params that are swept."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -30,19 +31,21 @@ def entrants(files: Sequence[str], wanted: Given, root: str | None, sweeps: Sequ
             guess = did_you_mean(name, known) if known else "none of the files has a `param NAME = … in [...]`"
             raise click.UsageError(f"--sweep {name}: there is no param of that name with choices; {guess}")
     found = [
-        _entrant(file, values, wanted, root)
+        (file, _entrant(file, values, wanted, root))
         for file in files
         for values in _combinations({name: choices[file][name] for name in sweeps if name in choices[file]})
     ]
     if len(found) > _MOST_ENTRANTS:
         raise click.UsageError(f"{len(found)} pipelines are more than can be told apart: {_MOST_ENTRANTS} are the most")
-    names = [entrant.name for entrant in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        if len(set(files)) < len(files):
-            raise click.UsageError(f"{twice} is named twice")
-        paths = [file for file in files for _ in range(names.count(twice) // len(files) or 1)]
-        found = [replace(one, name=f"{Path(path).stem}: {one.name}") for one, path in zip(found, paths, strict=False)]
-    return found
+    if _has_equals(entrant.name for _, entrant in found):
+        found = [(file, replace(entrant, name=f"{Path(file).stem}: {entrant.name}")) for file, entrant in found]
+    if _has_equals(entrant.name for _, entrant in found):
+        raise click.UsageError("two of these pipelines have one name, in files of one name: copy one, or rename it")
+    return [entrant for _, entrant in found]
+
+
+def _has_equals(names: Iterable[str]) -> bool:
+    return max(Counter(names).values(), default=0) > 1
 
 
 def _combinations(values: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:

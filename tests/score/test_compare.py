@@ -173,6 +173,19 @@ def test_a_sweep_draws_the_trade_off(tmp_path: Path) -> None:
         assert (tmp_path / "out" / plot).stat().st_size > 5_000
 
 
+def test_pipelines_of_one_name_are_told_apart_by_their_files(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.moa").write_text('model m = "simulated/m"\npipeline p { aggregate m }\n')
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Yes?", "answer": "yes"}\n')
+    files = [str(tmp_path / f"{name}.moa") for name in ("one", "two")]
+    compare(tmp_path / "out", *files, "--data", str(tmp_path / "rows.jsonl"), "--baseline", "two: p")
+    assert [entry["name"] for entry in figures_in(tmp_path / "out")["entries"]] == ["one: p", "two: p"]
+    assert figures_in(tmp_path / "out")["baseline"] == "two: p"
+    done = CliRunner().invoke(main, ["compare", files[0], files[0], "--data", str(tmp_path / "rows.jsonl")])
+    assert done.exit_code == 2
+    assert "two of these pipelines have one name" in " ".join(done.output.split())
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
