@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from smoadsl.adapters.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True)
 class Cost:
     calls: int = 0
     tokens: int = 0
@@ -34,7 +36,7 @@ class Limits:
     time_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Deadline:
     """When calls must end, and the budget whose time is up then."""
 

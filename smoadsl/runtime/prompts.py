@@ -1,16 +1,16 @@
 """Prompts, to write the messages of each call: what an agent, a judge, a moderator and the aggregate are sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from smoadsl.adapters.base import Message
+from smoadsl.adapters.values import value
 from smoadsl.plan.plan import Agent, Call, Judge
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.render import render
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Response:
     """What one agent answered in a round. `value` is its final answer, None where it has none that can be read."""
 
