@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from smoadsl.calls.alarm import Alarm
+from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.plan.plan import Agent
 from smoadsl.runtime import render
 from smoadsl.runtime.conversation import Conversation
@@ -192,3 +192,22 @@ def test_an_event_that_was_not_checked_is_one_that_can_be(tmp_path: Path) -> Non
         assert list(vars(event)) == list(vars(again)) == list(type(event).model_fields)
         assert event.model_fields_set == again.model_fields_set
         assert event.model_copy(update={"call": 99}).call == 99
+
+
+def test_alarms_of_one_clock_ring_together_and_only_for_who_still_waits() -> None:
+    async def waits(clock: Clock, for_s: float) -> bool:
+        try:
+            with Alarm(clock):
+                await asyncio.sleep(for_s)
+        except TimeoutError:
+            return True
+        return False
+
+    async def main() -> tuple[tuple[bool, ...], tuple[bool, ...], float]:
+        loop = asyncio.get_running_loop()
+        clock, begun = Clock(loop.time() + 3), loop.time()
+        early = await asyncio.gather(waits(clock, 1), waits(clock, 2))
+        late = await asyncio.gather(waits(clock, 0.5), waits(clock, 5), waits(clock, 9))
+        return tuple(early), tuple(late), loop.time() - begun
+
+    assert run_virtually(main()) == ((False, False), (False, True, True), 3.0)

@@ -65,6 +65,7 @@ class Budget:
         self._spent = ""
         self._end = None if limits.time_s is None else begun + limits.time_s
         self._last_s = last_s
+        self._deadlines: dict[bool, Deadline | None] = {}
 
     @property
     def spent(self) -> str:
@@ -87,12 +88,15 @@ class Budget:
 
     def deadline(self, last: bool) -> Deadline | None:
         """When a call must have ended; `last` is the aggregate's."""
-        ends = [
-            Deadline(budget._end - (0.0 if last and budget is self else budget._last_s), budget)
-            for budget in self._chain
-            if budget._end is not None
-        ]
-        return min(ends, key=lambda deadline: deadline.at, default=None)
+        if last not in self._deadlines:
+            ends = [
+                (budget._end - (0.0 if last and budget is self else budget._last_s), budget)
+                for budget in self._chain
+                if budget._end is not None
+            ]
+            at, whose = min(ends, key=lambda end: end[0], default=(0.0, None))
+            self._deadlines[last] = None if whose is None else Deadline(at, whose)
+        return self._deadlines[last]
 
     def time_is_up(self) -> Exhausted:
         """The deadline has passed: no new calls from now on."""

@@ -10,7 +10,7 @@ from typing import Any
 from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
 from smoadsl.adapters.values import model_of, value
-from smoadsl.calls.alarm import Alarm
+from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
@@ -57,6 +57,7 @@ class Asker:
         self._owner = f"run {next(_RUNS)}"
         self._books = Books(asyncio.get_running_loop().time())
         self._row = row or {}
+        self._clocks: dict[float, Clock] = {}
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
@@ -113,7 +114,7 @@ class Asker:
             if deadline is None:
                 reply = await self._answers(routes, ask, meter, attempted, on_text)
             else:
-                with Alarm(deadline.at):
+                with Alarm(self._clock(deadline.at)):
                     reply = await self._answers(routes, ask, meter, attempted, on_text)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
@@ -126,6 +127,12 @@ class Asker:
             meter.close()
         self._tell_end(number, reply)
         return number, reply
+
+    def _clock(self, at: float) -> Clock:
+        """The one timer for all calls that must end at the same time."""
+        if at not in self._clocks:
+            self._clocks[at] = Clock(at)
+        return self._clocks[at]
 
     async def _answers(
         self, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt, on_text: OnText | None
