@@ -90,8 +90,11 @@ class Keyless:
 
 def _begun(text: str, form: str) -> int:
     """How many characters at the end of a text a form may begin with."""
-    sizes = range(min(len(text), len(form) - 1), 0, -1)
-    return next((size for size in sizes if form.startswith(text[-size:])), 0)
+    end = text[1 - len(form) :]
+    at = end.find(form[0])
+    while at >= 0 and not form.startswith(end[at:]):
+        at = end.find(form[0], at + 1)
+    return len(end) - at if at >= 0 else 0
 
 
 def size_of(text: str) -> int:
