@@ -13,12 +13,14 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import execute
-from smoadsl.runtime.journal import journal_to
+from smoadsl.runtime.journal import BUFFER_BYTES, journal_to
 from smoadsl.tools.api import compile
 
+KEYS = {"BENCHMARK_KEY": "sk-no-key-of-anybody-0123456789-abcdefghijklmnop"}  # sought in all that comes back
 _FILE = """\
 provider server = openai {{
   base_url    = "{base_url}"
+  api_key     = env("{key}")
   concurrency = {connections}
   rate        = 1_000_000/s
   tokens_rate = 1_000_000_000/s
@@ -47,6 +49,7 @@ def source_of(work: Work, base_url: str) -> str:
     layer = f"  layer proposers repeat {work.layers} {{ propose {proposers} }}\n" if work.layers else ""
     return _FILE.format(
         base_url=base_url,
+        key=next(iter(KEYS)),
         connections=work.connections,
         models="\n".join(models),
         layer=layer,
@@ -67,7 +70,7 @@ async def client(work: Work, base_url: str) -> AsyncIterator[Answer]:
     """smoadsl with everything on: templates, limits, retries, a budget, somebody who hears every event, and a trace."""
     plan = plan_of(work, base_url)
     heard = 0
-    with tempfile.TemporaryFile() as trace:
+    with tempfile.TemporaryFile("wb", BUFFER_BYTES) as trace:
         write = journal_to(trace)
 
         def hear(event: Event) -> None:
@@ -75,7 +78,7 @@ async def client(work: Work, base_url: str) -> AsyncIterator[Answer]:
             heard += 1
             write(event)
 
-        async with Session(plan.providers, {}) as session:
+        async with Session(plan.providers, KEYS) as session:
             caller = Caller(session, Random(0))
 
             async def answer(prompt: str) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from smoadsl.calls.alarm import Alarm
+from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.plan.plan import Agent
 from smoadsl.runtime import render
 from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.events import RunStarted
+from smoadsl.runtime.events import EVENT, CallAttempted, CallStarted, CallSucceeded, RunStarted
 from smoadsl.runtime.journal import journal_to, read_journal
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.stopping import Measured
@@ -176,3 +176,38 @@ def test_who_is_cancelled_stays_cancelled(at: float) -> None:
         assert task.cancelled()
 
     run_virtually(main())
+
+
+# ---- events that are made without being checked
+
+
+def test_an_event_that_was_not_checked_is_one_that_can_be(tmp_path: Path) -> None:
+    """Events of every call, and what is in them: all fields are there, in order, and of their types."""
+    kinds = CallStarted, CallAttempted, CallSucceeded
+    unchecked = [event for event in made("layer one { propose a, b }").events if isinstance(event, kinds)]
+    assert {type(event) for event in unchecked} == set(kinds)
+    for event in unchecked:
+        again = EVENT.validate_json(event.model_dump_json())
+        assert again == event
+        assert list(vars(event)) == list(vars(again)) == list(type(event).model_fields)
+        assert event.model_fields_set == again.model_fields_set
+        assert event.model_copy(update={"call": 99}).call == 99
+
+
+def test_alarms_of_one_clock_ring_together_and_only_for_who_still_waits() -> None:
+    async def waits(clock: Clock, for_s: float) -> bool:
+        try:
+            with Alarm(clock):
+                await asyncio.sleep(for_s)
+        except TimeoutError:
+            return True
+        return False
+
+    async def main() -> tuple[tuple[bool, ...], tuple[bool, ...], float]:
+        loop = asyncio.get_running_loop()
+        clock, begun = Clock(loop.time() + 3), loop.time()
+        early = await asyncio.gather(waits(clock, 1), waits(clock, 2))
+        late = await asyncio.gather(waits(clock, 0.5), waits(clock, 5), waits(clock, 9))
+        return tuple(early), tuple(late), loop.time() - begun
+
+    assert run_virtually(main()) == ((False, False), (False, True, True), 3.0)

@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from smoadsl.adapters.dialect import PLAIN, Dialect
+from smoadsl.adapters.values import value
 
 Speaker = Literal["system", "user", "assistant"]
 
 JSON = Any  # a value that JSON can hold; a recursive alias would make every use a cast
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     """One turn of a conversation, as every provider knows it.
 
@@ -47,7 +48,7 @@ class Sampling:
     extra: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """One call of one model. With `schema` (a JSON schema) the reply's text must be JSON that fits it.
 
@@ -65,7 +66,7 @@ class Request:
     given: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Usage:
     """Tokens as the provider counted them; `estimated` when it did not, or said something absurd.
 
@@ -98,7 +99,7 @@ class Allowance:
     period_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exchange:
     """What one exchange showed besides the answer: the bytes of the body that came, and the provider's limits."""
 
@@ -109,7 +110,7 @@ class Exchange:
 Finish = Literal["stop", "length", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Choice:
     """One more answer to the same request: as whole as a `Reply`, whose usage counts it."""
 
@@ -118,7 +119,7 @@ class Choice:
     reasoning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """A whole response: never cut by the wire, never empty, never a refusal (those are faults).
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import get_args
 
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind, Request, Sampling
@@ -10,6 +11,7 @@ from smoadsl.adapters.dialect import Dialect, Setting, refused
 
 _SETTINGS = frozenset(get_args(Setting))
 _NAMES = tuple(field.name for field in fields(Sampling) if field.name in _SETTINGS)
+_values = attrgetter(*_NAMES)
 
 
 def check_fits(adapter: str, connection: Connection, request: Request) -> None:
@@ -24,7 +26,7 @@ def check_fits(adapter: str, connection: Connection, request: Request) -> None:
 
 def given_settings(sampling: Sampling) -> tuple[str, ...]:
     """The settings that are given and that not every endpoint takes."""
-    return tuple([name for name in _NAMES if getattr(sampling, name) not in (None, ())])
+    return tuple([name for name, given in zip(_NAMES, _values(sampling), strict=True) if given not in (None, ())])
 
 
 @lru_cache(maxsize=1_000)

@@ -172,9 +172,14 @@ class Gathering:
 
     def reply(self, exchange: Exchange) -> Reply:
         """The reply, once all has come; or the fault that stands in its place."""
-        found = [self._outcome(draft) for draft in self._drafts]
-        answers = [one for one in found if isinstance(one, Choice)]
-        faults = () if len(answers) == len(found) else tuple(one for one in found if isinstance(one, Fault))
+        answers: list[Choice] = []
+        faults: list[Fault] = []
+        for draft in self._drafts:
+            outcome = self._outcome(draft)
+            if isinstance(outcome, Fault):
+                faults.append(outcome)
+            else:
+                answers.append(outcome)
         if not answers:
             raise faults[0]
         first, *others = answers
@@ -186,7 +191,7 @@ class Gathering:
             lost_events=self._lost,
             reasoning=first.reasoning,
             others=tuple(others),
-            faults=faults,
+            faults=tuple(faults),
             exchange=exchange,
         )
 

@@ -1,10 +1,7 @@
-"""HTTP, to send one request over a provider's one session and end in a reading of the answer or in a fault."""
+"""HTTP, to send one request over a provider's connections and end in a reading of the answer or in a fault."""
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
@@ -12,32 +9,34 @@ import orjson
 from smoadsl.adapters.address import checked_headers, endpoint
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
 from smoadsl.adapters.http_answer import Answer
-from smoadsl.adapters.http_faults import COALESCED_BYTES, sending_fault, status_fault
+from smoadsl.adapters.http_faults import sending_fault, status_fault
 
 if TYPE_CHECKING:
-    import aiohttp
-    from yarl import URL
+    from smoadsl.adapters.pool import Pool, Response, Target
 
 T = TypeVar("T")
 
 _OK = 200
 _ERROR_BODY_LIMIT = 64 << 10
 _ERROR_BODY_S = 5.0
-_MOST_URLS = 1_000
+_MOST_TARGETS = 1_000
 
-SILENCE: ContextVar["asyncio.Timeout"] = ContextVar("silence")
-"""How long a request waits for an answer: a timer that begins when the request has a connection."""
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole
+    "User-Agent": "smoadsl",
+}
 
 
 class Client:
-    """One provider's session. It opens with the first request, inside the loop that then owns it."""
+    """One provider's pool of connections. It opens with the first request, inside the loop that then owns it."""
 
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._connection = connection
-        self._headers = {**headers, **connection.headers}
+        self._headers = {**_HEADERS, **headers, **connection.headers}
         self._waits_for_ever = connection.watched and connection.first_byte_timeout_s >= connection.total_timeout_s
-        self._session: aiohttp.ClientSession | None = None
-        self._urls: dict[str, URL] = {}
+        self._pool: Pool | None = None
+        self._targets: dict[tuple[str, str], Target] = {}
 
     def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
         """Make one attempt, and hand the answer to `read` if its status is good."""
@@ -64,8 +63,7 @@ class Client:
         raise Fault(FaultKind.TIMEOUT, message, billed=True)
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
-        url = self._url(path)
-        response = await self._send(self._opened(), method, url, payload)
+        response = await self._send(method, path, payload)
         answer = Answer(self._connection, response)
         try:
             if response.status != _OK or "Content-Encoding" in response.headers:
@@ -75,42 +73,42 @@ class Client:
             fault.exchange = answer.exchange
             raise
         finally:
-            response.close()  # does nothing to a connection whose answer was read to its end
+            response.close()
 
-    def _url(self, path: str) -> "URL":
-        """The address of a path. Of each it is looked at once whether a key may go there."""
-        if path not in self._urls:
-            from yarl import URL
-
-            if len(self._urls) >= _MOST_URLS:
-                self._urls.clear()
-            self._urls[path] = URL(endpoint(self._connection, path))
-        return self._urls[path]
+    def _target(self, pool: "Pool", method: str, path: str) -> "Target":
+        """Where a request goes. Of each path it is looked at once whether a key may go there."""
+        key = method, path
+        if key not in self._targets:
+            if len(self._targets) >= _MOST_TARGETS:
+                self._targets.clear()
+            self._targets[key] = pool.target(method, endpoint(self._connection, path))
+        return self._targets[key]
 
     async def aclose(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        self._targets.clear()
+        if pool is not None:
+            await pool.aclose()
 
-    def _opened(self) -> "aiohttp.ClientSession":
-        if self._session is None:
-            headers = checked_headers(self._connection.provider, self._headers)
-            self._session = _session(headers, self._connection, self._waits_for_ever)
-        return self._session
+    def _opened(self) -> "Pool":
+        if self._pool is None:
+            from smoadsl.adapters.pool import Pool
 
-    async def _send(
-        self, session: "aiohttp.ClientSession", method: str, url: "URL", payload: bytes
-    ) -> "aiohttp.ClientResponse":
+            self._pool = Pool(self._connection, checked_headers(self._connection.provider, self._headers))
+        return self._pool
+
+    async def _send(self, method: str, path: str, payload: bytes) -> "Response":
         """Send the request and wait for the head of the answer."""
-        data = payload if len(payload) < COALESCED_BYTES else io.BytesIO(payload)  # aiohttp warns of large bytes
+        pool = self._opened()
         silence: asyncio.Timeout | None = None
         try:
+            target = self._target(pool, method, path)
+            link = await pool.connect(target)
             if self._waits_for_ever:
-                return await session.request(method, url, data=data or None, allow_redirects=False)
-            silence = asyncio.timeout(None)  # begun by whoever connects, once the connection stands
+                return await pool.send(link, target, payload)
+            silence = asyncio.timeout(self._connection.first_byte_timeout_s)
             async with silence:
-                SILENCE.set(silence)
-                return await session.request(method, url, data=data or None, allow_redirects=False)
+                return await pool.send(link, target, payload)
         except Fault:
             raise  # the resolver's
         except Exception as error:
@@ -118,10 +116,10 @@ class Client:
                 name, waited = self._connection.provider, self._connection.first_byte_timeout_s
                 fault = Fault(FaultKind.TIMEOUT, f"{name} gave no answer within {waited:g} s", billed=True)
             else:
-                fault = sending_fault(self._connection, error, len(payload))
+                fault = sending_fault(self._connection, error)
         raise fault
 
-    async def _check(self, response: "aiohttp.ClientResponse") -> None:
+    async def _check(self, response: "Response") -> None:
         name, status = self._connection.provider, response.status
         if status in (200, 201):
             encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -135,30 +133,7 @@ class Client:
             raise status_fault(self._connection, status, await _error_body(response), response.headers)
 
 
-def _session(headers: Mapping[str, str], connection: Connection, waits_for_ever: bool) -> "aiohttp.ClientSession":
-    import aiohttp
-
-    from smoadsl.adapters.connecting import Connector
-    from smoadsl.adapters.resolve import Resolver
-
-    connects = aiohttp.TCPConnector if waits_for_ever else partial(Connector, connection.first_byte_timeout_s)
-    return aiohttp.ClientSession(
-        # Our own limits are the only queue: time spent in aiohttp's pool would count as the provider's silence.
-        connector=connects(limit=0, resolver=Resolver(connection)),
-        headers={
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",  # a gzip body that is cut short is taken for whole
-            "User-Agent": "smoadsl",
-            **headers,
-        },
-        timeout=aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-    )
-
-
-async def _error_body(response: "aiohttp.ClientResponse") -> JSON:
+async def _error_body(response: "Response") -> JSON:
     """What came with an error, if it can be had soon: the status counts, so nothing here may fail."""
     body = bytearray()
     try:

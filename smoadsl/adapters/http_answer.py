@@ -9,7 +9,7 @@ from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
 from smoadsl.adapters.limits import allowances_of
 
 if TYPE_CHECKING:
-    import aiohttp
+    from smoadsl.adapters.pool import Response
 
 BODY_LIMIT = 32 << 20
 _LOOK_S = 1.0  # how often a silent connection is looked at
@@ -18,7 +18,7 @@ _LOOK_S = 1.0  # how often a silent connection is looked at
 class Answer:
     """The body of an answer whose head was good."""
 
-    def __init__(self, connection: Connection, response: "aiohttp.ClientResponse") -> None:
+    def __init__(self, connection: Connection, response: "Response") -> None:
         self._connection = connection
         self._response = response
         self._size = 0
@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def content_type(self) -> str:
-        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return self._response.content_type
 
     @property
     def exchange(self) -> Exchange:

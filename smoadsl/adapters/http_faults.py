@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
-COALESCED_BYTES = 60_000  # below this, aiohttp writes head and body in one go, so a failed write has sent nothing
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
@@ -142,7 +141,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def sending_fault(connection: Connection, error: Exception, sent_bytes: int) -> Fault:
+def sending_fault(connection: Connection, error: Exception) -> Fault:
     """The fault for an exception that came before the head of an answer."""
     import aiohttp
 
@@ -162,16 +161,12 @@ def sending_fault(connection: Connection, error: Exception, sent_bytes: int) -> 
             return Fault(FaultKind.NOT_SENT, f"{name} at {place} can not be reached: {why}")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return Fault(FaultKind.LOCAL, f"the base_url of {name} can not be read as a URL")
-        case aiohttp.ClientOSError() if _nothing_written(error) and sent_bytes < COALESCED_BYTES:
+        case aiohttp.ClientConnectionResetError():
             return Fault(FaultKind.NOT_SENT, f"{name} had closed the connection before the request was written")
         case aiohttp.ClientConnectionError():
             return Fault(FaultKind.NO_RESPONSE, f"{name} closed the connection without an answer", billed=True)
     # What is left is the parser's: aiohttp gives it a made-up status 400, which no provider ever sent.
     return Fault(FaultKind.PROTOCOL, f"{name} at {place} answered with something that is not readable HTTP")
-
-
-def _nothing_written(error: BaseException) -> bool:
-    return "closing transport" in str(error.__cause__ or error)
 
 
 def _tls_reason(error: "aiohttp.ClientSSLError") -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
+from smoadsl.adapters.values import model_of
 from smoadsl.adapters.words import redacted, without
 
 _SIZE_LIMIT = 64 << 20
@@ -23,7 +24,7 @@ class Damaged(Exception):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class TapedFault(_Strict):
@@ -108,16 +109,15 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
     """An answer as it is written down. A key that came back in it is not."""
     if isinstance(answer, Fault):
         return _taped_fault(connection, answer)
-    usage = answer.usage
+    usage, secrets = answer.usage, connection.secrets
     choices = [
-        TapedChoice(
-            text=without(one.text, connection.secrets),
-            finish=one.finish,
-            reasoning=without(one.reasoning, connection.secrets),
+        model_of(
+            TapedChoice, text=without(one.text, secrets), finish=one.finish, reasoning=without(one.reasoning, secrets)
         )
         for one in answer.answers
     ]
-    return TapedReply(
+    return model_of(
+        TapedReply,
         choices=choices,
         faults=[_taped_fault(connection, fault) for fault in answer.faults],
         usage={
@@ -129,6 +129,8 @@ def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFa
         },
         model=answer.model,
         lost_events=answer.lost_events,
+        took_s=0.0,
+        text_after_s=None,
     )
 
 

@@ -41,7 +41,7 @@ def counted(said: JSON) -> int:
 
 def _part(said: JSON, whole: int) -> int:
     """A part of a sum; one that is more than the whole is no part of it."""
-    part = counted(said)
+    part = counted(said) if said else 0
     return part if part <= whole else 0
 
 

@@ -2,6 +2,7 @@
 
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import takewhile
 from urllib.parse import quote
 
@@ -21,13 +22,34 @@ def redacted(text: str, connection: Connection) -> str:
     return without(text, [secret for secret in (connection.api_key, *connection.headers.values()) if secret])
 
 
+class Secrets(tuple[str, ...]):
+    """Secrets, with what is sought for them worked out once: that takes as long as a whole call."""
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """All that they may come back as."""
+        return frozenset(form for secret in self for form in _forms(secret))
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """One of these stands in every text in which one of them does, or enough of it."""
+        return tuple(sorted({form[begin : begin + size] for form in self.forms for begin, size in _pieces(form)}))
+
+    @cached_property
+    def shortest(self) -> int:
+        """Whoever has fewer characters shows none of them."""
+        return min(map(len, self.pieces), default=0)
+
+
 def without(text: str, secrets: Iterable[str]) -> str:
-    """`text` with none of the secrets in it, in whatever form."""
-    secrets = tuple(secrets)
-    if not secrets:
+    """`text` with none of the secrets in it, in whatever form; the very same text, if there was none."""
+    sought = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
+    if not sought or len(text) < sought.shortest:
         return text
     squeezed = text.translate(_SQUEEZE)
-    spans = sorted(span for secret in secrets for form in _forms(secret) for span in _spans(squeezed, form))
+    if not any(piece in squeezed for piece in sought.pieces):
+        return text
+    spans = sorted(span for form in sought.forms for span in _spans(squeezed, form))
     if not spans:
         return text
     places = [place for place, char in enumerate(text) if not _cuts(char)]
@@ -44,8 +66,8 @@ class Keyless:
     """Hands on pieces of a text without the secrets. What may be the beginning of one waits for what follows."""
 
     def __init__(self, secrets: Iterable[str], on_text: OnText) -> None:
-        self._secrets = tuple(secrets)
-        self._forms = {form for secret in self._secrets for form in _forms(secret)}
+        self._secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
+        self._forms = self._secrets.forms
         self._on_text = on_text
         self._held = ""
 
@@ -68,8 +90,11 @@ class Keyless:
 
 def _begun(text: str, form: str) -> int:
     """How many characters at the end of a text a form may begin with."""
-    sizes = range(min(len(text), len(form) - 1), 0, -1)
-    return next((size for size in sizes if form.startswith(text[-size:])), 0)
+    end = text[1 - len(form) :]
+    at = end.find(form[0])
+    while at >= 0 and not form.startswith(end[at:]):
+        at = end.find(form[0], at + 1)
+    return len(end) - at if at >= 0 else 0
 
 
 def size_of(text: str) -> int:
@@ -113,9 +138,8 @@ def _forms(secret: str) -> set[str]:
 
 def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
     """Where a form of a secret, or enough of it, stands: the first and the last character."""
-    least = max(_PART, len(form) // 3) if len(form) >= _LONG else len(form)
-    size = (least + 1) // 2 if len(form) >= _LONG else least  # so that any part of `least` has a whole piece in it
-    for begin in range(0, len(form) - size + 1, size):
+    least = _least(form)
+    for begin, size in _pieces(form):
         at = text.find(form[begin : begin + size])
         while at >= 0:
             before = _alike(reversed(text[max(0, at - begin) : at]), reversed(form[:begin]))
@@ -123,6 +147,17 @@ def _spans(text: str, form: str) -> Iterator[tuple[int, int]]:
             if before + size + behind >= least:
                 yield at - before, at + size + behind - 1
             at = text.find(form[begin : begin + size], at + 1)
+
+
+def _least(form: str) -> int:
+    """How many characters of a form are enough of it."""
+    return max(_PART, len(form) // 3) if len(form) >= _LONG else len(form)
+
+
+def _pieces(form: str) -> Iterator[tuple[int, int]]:
+    """Where the pieces of a form begin, and how long they are: any part of it that is enough has a whole one in it."""
+    size = (_least(form) + 1) // 2 if len(form) >= _LONG else len(form)
+    return ((begin, size) for begin in range(0, len(form) - size + 1, size))
 
 
 def _alike(one: Iterable[str], other: Iterable[str]) -> int:

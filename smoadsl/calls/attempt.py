@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
+from smoadsl.adapters.values import value
 from smoadsl.calls.alarm import Alarm
 from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.first_text import FirstText
@@ -17,7 +18,7 @@ from smoadsl.calls.route import Route
 from smoadsl.calls.session import Session
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ask:
     """What is asked, whoever answers. `tag` says which call of a run it is, `owner` whose (callers take turns),
     `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended.
@@ -58,7 +59,7 @@ class Account(Protocol):
         `extra` attempt is one that the call can do without: that it does not fit ends nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """What one attempt came to. `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`.
 
@@ -88,7 +89,7 @@ class Attempt:
 OnAttempt = Callable[[Attempt], None]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ended:
     """An attempt that came to a reply or a fault. `sent`: it was not turned away before."""
 
@@ -136,7 +137,7 @@ class Ended:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Turn:
     """How an attempt takes its turn. `again`: it is not the call's first on this route. `extra`: the call can do
     without it, so that it is not sent where the budget does not hold it."""

@@ -6,6 +6,8 @@ States are values: each event gives the next one, and what the time is comes fro
 import math
 from dataclasses import dataclass, replace
 
+from smoadsl.adapters.values import value
+
 _FAILURES_IN_A_ROW = 5
 _FEWEST_CALLS = 20  # of which half must have failed within the span
 _SPAN_S = 30.0
@@ -13,7 +15,7 @@ _FIRST_PAUSE_S = 4.0
 _LONGEST_PAUSE_S = 20.0  # so that a route that is well again is used again within half a minute
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Tally:
     """How calls ended of late: in the half span that runs, and in the one before it."""
 
@@ -36,7 +38,7 @@ class Tally:
         return sum(self.ended) >= _FEWEST_CALLS and 2 * sum(self.failed) >= sum(self.ended)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Closed:
     """All calls go through."""
 

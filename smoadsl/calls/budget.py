@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from smoadsl.adapters.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True)
 class Cost:
     calls: int = 0
     tokens: int = 0
@@ -34,7 +36,7 @@ class Limits:
     time_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Deadline:
     """When calls must end, and the budget whose time is up then."""
 
@@ -63,6 +65,7 @@ class Budget:
         self._spent = ""
         self._end = None if limits.time_s is None else begun + limits.time_s
         self._last_s = last_s
+        self._deadlines: dict[bool, Deadline | None] = {}
 
     @property
     def spent(self) -> str:
@@ -85,12 +88,15 @@ class Budget:
 
     def deadline(self, last: bool) -> Deadline | None:
         """When a call must have ended; `last` is the aggregate's."""
-        ends = [
-            Deadline(budget._end - (0.0 if last and budget is self else budget._last_s), budget)
-            for budget in self._chain
-            if budget._end is not None
-        ]
-        return min(ends, key=lambda deadline: deadline.at, default=None)
+        if last not in self._deadlines:
+            ends = [
+                (budget._end - (0.0 if last and budget is self else budget._last_s), budget)
+                for budget in self._chain
+                if budget._end is not None
+            ]
+            at, whose = min(ends, key=lambda end: end[0], default=(0.0, None))
+            self._deadlines[last] = None if whose is None else Deadline(at, whose)
+        return self._deadlines[last]
 
     def time_is_up(self) -> Exhausted:
         """The deadline has passed: no new calls from now on."""

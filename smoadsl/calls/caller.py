@@ -32,7 +32,7 @@ class Caller:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        if (kept := await self._kept(routes[0], ask)) is not None:
+        if self._cache is not None and (kept := await self._kept(self._cache, routes[0], ask)) is not None:
             on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before", answer=kept))
             if on_text is not None:
                 on_text(kept.text)
@@ -45,11 +45,9 @@ class Caller:
             await self._cache.keep(self._session.providers[own.provider], own, request, ask.sample, reply, by=route)
         return route, reply
 
-    async def _kept(self, route: Route, ask: Ask) -> Reply | None:
-        if self._cache is None:
-            return None
+    async def _kept(self, cache: Kept, route: Route, ask: Ask) -> Reply | None:
         provider = self._session.providers[route.provider]
-        return await self._cache.find(provider, route, request_of(route, ask), ask.sample)
+        return await cache.find(provider, route, request_of(route, ask), ask.sample)
 
 
 @dataclass(slots=True)

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from smoadsl.adapters.base import OnText
 from smoadsl.adapters.words import Keyless
+
+_NO_LIMIT = nullcontext()
 
 
 class FirstText:
@@ -19,19 +22,21 @@ class FirstText:
         self._on_text = on_text
         self._reader: Keyless | None = None
         self._begun = 0.0
-        self._limit = asyncio.timeout(None)
+        self._limit: asyncio.Timeout | None = None
 
-    def limit(self, secrets: Iterable[str]) -> asyncio.Timeout:
+    def limit(self, secrets: Iterable[str]) -> AbstractAsyncContextManager[object]:
         """What ends the attempt; the time runs from now on. The secrets go to no reader."""
         self._reader = Keyless(secrets, self._on_text) if self._on_text else None
         self._begun = asyncio.get_running_loop().time()
+        if self.within_s is None:
+            return _NO_LIMIT
         self._limit = asyncio.timeout(self.within_s)
         return self._limit
 
     @property
     def is_late(self) -> bool:
         """Whether the attempt was ended for it."""
-        return self._limit.expired()
+        return self._limit is not None and self._limit.expired()
 
     @property
     def hear(self) -> OnText | None:
@@ -43,7 +48,8 @@ class FirstText:
             return  # a reader who saw it could not be given another answer
         if text and self.after_s is None:
             self.after_s = asyncio.get_running_loop().time() - self._begun
-            self._limit.reschedule(None)
+            if self._limit is not None:
+                self._limit.reschedule(None)
         if self._reader is not None:
             self._reader.feed(text)
 

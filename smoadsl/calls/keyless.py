@@ -1,6 +1,6 @@
 """Keyless, to take a provider's key out of what it sent back, before that goes to a trace, a cache or another model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from smoadsl.adapters.base import Choice, Fault, Reply
@@ -9,7 +9,7 @@ from smoadsl.adapters.words import without
 
 def keyless(reply: Reply, secrets: Sequence[str]) -> Reply:
     """The reply with none of the secrets in any of its texts."""
-    if not secrets:
+    if not secrets or (not reply.faults and all(without(text, secrets) is text for text in _texts(reply))):
         return reply
     first, *others = (_choice(one, secrets) for one in reply.answers)
     return replace(
@@ -20,6 +20,12 @@ def keyless(reply: Reply, secrets: Sequence[str]) -> Reply:
         faults=tuple(keyless_fault(fault, secrets) for fault in reply.faults),
         model=without(reply.model, secrets),
     )
+
+
+def _texts(reply: Reply) -> Iterator[str]:
+    yield from (reply.model, reply.text, reply.reasoning)
+    for other in reply.others:
+        yield from (other.text, other.reasoning)
 
 
 def keyless_fault(fault: Fault, secrets: Sequence[str]) -> Fault:

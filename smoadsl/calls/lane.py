@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from smoadsl.adapters.base import Exchange, Fault, FaultKind, Reply
+from smoadsl.adapters.values import value
 from smoadsl.calls import breaker
 from smoadsl.calls.delays import LONGEST_HINT_S
 from smoadsl.calls.limits import Grant, Limits, Weight
@@ -30,7 +31,7 @@ class Ticket:
     turn: "asyncio.Future[Pass]"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@value(frozen=True, eq=False, slots=True)
 class Pass:
     """A request's leave to begin. `probe`: what becomes of it decides whether the route is used again."""
 

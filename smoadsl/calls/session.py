@@ -7,6 +7,7 @@ from types import TracebackType
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault
+from smoadsl.adapters.words import Secrets
 from smoadsl.builtins.providers import dialect_of
 from smoadsl.calls.gate import Gate
 from smoadsl.calls.keys import Bound, Keys
@@ -31,7 +32,7 @@ class Session:
         self._keys = Keys(environ, allowed)
         self._opener = opener
         self._adapters: dict[str, Adapter] = {}
-        self._secrets: dict[str, tuple[str, ...]] = {}
+        self._secrets: dict[str, Secrets] = {}
         self._gates: dict[str, Gate] = {}
         self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
@@ -52,7 +53,7 @@ class Session:
         if name not in self._adapters:
             connection = self.connection(name)
             adapter = self._opener(self.providers[name].adapter, connection)
-            self._secrets[name] = connection.secrets
+            self._secrets[name] = Secrets(connection.secrets)
             self._stack.push_async_callback(adapter.aclose)
             self._adapters[name] = adapter
         return self._adapters[name]

@@ -1,8 +1,9 @@
 """Tries, to bound how many more attempts a route sees than it was asked calls: at most 1.2 times as many and ten."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smoadsl.adapters.base import Fault, FaultKind
+from smoadsl.adapters.values import value
 
 _PER_CALL = 0.2
 _START = 10.0
@@ -10,7 +11,7 @@ _MOST = 100.0
 _MOST_FOR_REFUSED = 1_000.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Tries:
     """What may still be spent on retries and hedges of one route. Each call's first attempt there earns a fifth of one.
     Each good answer earns a whole one more for what a provider that is well refuses for the rate, or never saw."""

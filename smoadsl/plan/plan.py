@@ -17,7 +17,7 @@ BUILT_IN = "built-in "
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Call(Frozen):

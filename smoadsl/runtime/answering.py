@@ -25,7 +25,7 @@ class WentOn:
 
     def without_remarks(self) -> "WentOn":
         """As it leaves its layer: a judge's remarks are for the next round's agents."""
-        return replace(self, kept=tuple(replace(response, feedback="") for response in self.kept))
+        return replace(self, kept=tuple([replace(r, feedback="") if r.feedback else r for r in self.kept]))
 
     @property
     def best_first(self) -> list[Response]:

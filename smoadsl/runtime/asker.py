@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import count
 from typing import Any
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
-from smoadsl.calls.alarm import Alarm
+from smoadsl.adapters.values import model_of, value
+from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
 from smoadsl.calls.caller import Caller
@@ -24,7 +25,7 @@ _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 Emit = Callable[[events.Event], None]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """Where in a run a call is made, and on whose behalf; `labels` name the agents behind neutral ids, `samples` those
     who share the answers of one request."""
@@ -56,6 +57,7 @@ class Asker:
         self._owner = f"run {next(_RUNS)}"
         self._books = Books(asyncio.get_running_loop().time())
         self._row = row or {}
+        self._clocks: dict[float, Clock] = {}
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
@@ -112,7 +114,7 @@ class Asker:
             if deadline is None:
                 reply = await self._answers(routes, ask, meter, attempted, on_text)
             else:
-                with Alarm(deadline.at):
+                with Alarm(self._clock(deadline.at)):
                     reply = await self._answers(routes, ask, meter, attempted, on_text)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
@@ -125,6 +127,12 @@ class Asker:
             meter.close()
         self._tell_end(number, reply)
         return number, reply
+
+    def _clock(self, at: float) -> Clock:
+        """The one timer for all calls that must end at the same time."""
+        if at not in self._clocks:
+            self._clocks[at] = Clock(at)
+        return self._clocks[at]
 
     async def _answers(
         self, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt, on_text: OnText | None
@@ -142,12 +150,14 @@ class Asker:
         mixed = seed_for(self._seed, route.sampling.seed, place.agent, place.layer, place.round)
         return replace(route, sampling=replace(route.sampling, seed=mixed))
 
-    # Events of every call are made without a detour: there are many.
+    # Events of every call are made without a detour: there are many. Their fields come in the order of the class.
 
     def _tell_start(self, number: int, place: Place, call: Call, messages: tuple[Message, ...]) -> None:
         self._emit(
-            events.CallStarted(
+            model_of(
+                events.CallStarted,
                 at_s=self.now,
+                type="call_started",
                 call=number,
                 purpose=place.purpose,
                 agent=place.agent,
@@ -165,8 +175,10 @@ class Asker:
     def _tell_end(self, number: int, reply: Reply) -> None:
         usage = reply.usage
         self._emit(
-            events.CallSucceeded(
+            model_of(
+                events.CallSucceeded,
                 at_s=self.now,
+                type="call_succeeded",
                 call=number,
                 text=reply.text,
                 others=tuple([other.text for other in reply.others]),
@@ -183,8 +195,10 @@ class Asker:
         if attempt.outcome != CACHED:
             self._books.attempts += 1
         self._emit(
-            events.CallAttempted(
+            model_of(
+                events.CallAttempted,
                 at_s=self.now,
+                type="call_attempted",
                 call=number,
                 attempt=attempt.number,
                 route=attempt.route,

@@ -227,7 +227,7 @@ class _Execution:
                     assert_never(agent.does)
         except (Fault, RoundFailed, NoVerdict) as failed:
             raise AgentFailed(str(failed)) from failed
-        response = Response(agent.name, text, read_answer(self._pipeline.answer, text))
+        response = Response(agent.name, text, self._pipeline.answer)
         self._aside.arrived(response)
         return response
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import (
@@ -22,13 +22,14 @@ from smoadsl.runtime.events import (
 )
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
+BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
 
 
 class JournalError(Exception):
     """A trace that can not be read; the message says what and where."""
 
 
-def journal_to(file: BinaryIO) -> Callable[[Event], None]:
+def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
     """Writes each event as it happens; what is written is in the file a moment later, for all that happened meanwhile
     at once. Pieces of the streamed answer are left out: the whole text follows them."""
     waits = False
@@ -44,7 +45,7 @@ def journal_to(file: BinaryIO) -> Callable[[Event], None]:
         kind = type(event)
         if kind is AnswerPiece:
             return
-        file.write(_json(event) + b"\n")
+        file.write(_line(event))
         if kind is RunFinished or kind is RunFailed:
             file.flush()
         elif not waits:
@@ -53,12 +54,19 @@ def journal_to(file: BinaryIO) -> Callable[[Event], None]:
     return write
 
 
-def _json(event: Event) -> bytes:
-    """The event as JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
+def _line(event: Event) -> bytes:
+    """The event as a line of JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
     if type(event) is not RunStarted:
-        return event.__pydantic_serializer__.to_json(event)
+        return orjson.dumps(event.__dict__, _fields, orjson.OPT_APPEND_NEWLINE)
     head, messages, rest = event.__pydantic_serializer__.to_json(event, exclude={"plan"}).partition(b',"messages":')
-    return b'%s,"plan":%s%s%s' % (head, _plan_json(_Same(event.plan)), messages, rest)
+    return b'%s,"plan":%s%s%s\n' % (head, _plan_json(_Same(event.plan)), messages, rest)
+
+
+def _fields(part: object) -> dict[str, object]:
+    """What stands in an event: a model, as all that is no plain value there."""
+    if not isinstance(part, BaseModel):
+        raise TypeError(f"{type(part).__name__} has no place in an event")
+    return part.__dict__
 
 
 class _Same:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from smoadsl.adapters.base import Message, Usage
+from smoadsl.adapters.values import value
 from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
@@ -51,7 +52,7 @@ class Books:
         self.unpriced = self.unpriced or unpriced
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Worst:
     """The most that one attempt of a call can take."""
 
@@ -128,7 +129,7 @@ class Meter:
         self._spare = NO_COST
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Bill:
     """One attempt's part of the account."""
 

@@ -1,24 +1,30 @@
 """Prompts, to write the messages of each call: what an agent, a judge, a moderator and the aggregate are sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from smoadsl.adapters.base import Message
+from smoadsl.adapters.values import value
+from smoadsl.builtins.answers import AnswerForm, read_answer
 from smoadsl.plan.plan import Agent, Call, Judge
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.render import render
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, eq=False, slots=True)
 class Response:
-    """What one agent answered in a round. `value` is its final answer, None where it has none that can be read."""
+    """What one agent answered in a round. `form` says what its final answer is, None where it is nobody's answer."""
 
     agent: str
     text: str
-    value: str | None
+    form: AnswerForm | None
     score: float | None = None
     feedback: str = ""
+
+    @property
+    def value(self) -> str | None:
+        """Its final answer, None where it has none that can be read. Few ask for it, so it is read when they do."""
+        return None if self.form is None else read_answer(self.form, self.text)
 
     def data(self) -> dict[str, Any]:
         return {"text": self.text, "agent": self.agent, "score": self.score, "feedback": self.feedback}

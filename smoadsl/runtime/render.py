@@ -62,11 +62,11 @@ def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
 
 def _gather(value: Any, texts: list[str]) -> None:
     """All the texts that a template is given."""
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, _LISTS) else (value,)
     for inner in inside:
         if isinstance(inner, str):
             texts.append(inner)
-        elif isinstance(inner, dict | list | tuple):
+        elif isinstance(inner, _HOLDS_MORE):
             _gather(inner, texts)
 
 
@@ -85,6 +85,8 @@ def render(text: str, name: str, values: Mapping[str, Any]) -> str:
     return "".join(pieces).strip()
 
 
+_LISTS = (list, tuple)
+_HOLDS_MORE = (dict, list, tuple)
 _FILTERS = (("fenced", _fenced),)
 _RENDERING = (Refused, TemplateError, RecursionError, SyntaxError, ArithmeticError, LookupError, TypeError, ValueError,
               AttributeError)  # fmt: skip

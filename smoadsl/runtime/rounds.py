@@ -84,9 +84,10 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
     try:
         await _enough(team, tasks)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if left := [task for task in tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
     failures = _failures(team, tasks)
     answered = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
     if len(answered) < _needed(team):

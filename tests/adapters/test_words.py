@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Connection
-from smoadsl.adapters.words import redacted
+from smoadsl.adapters.words import Secrets, redacted, without
 
 KEY = "sk-proj-q7/Z+w9Yb3=_kLmN0pRsTuVx8é2"
 LAB = Connection("lab", api_key=KEY, headers={"Accept": "application/json", "x": "short", "y": "ab"})
@@ -60,3 +60,12 @@ def test_values_of_headers_are_left_out_whole_and_tear_no_words() -> None:
     assert redacted("an application error: ab is not short", LAB) == "an application error: ab is not [redacted]"
     assert redacted("it was application/json", LAB) == "it was [redacted]"
     assert redacted("nothing to hide", Connection("lab")) == "nothing to hide"
+
+
+def test_secrets_that_are_worked_out_once_are_sought_as_any_other() -> None:
+    secret = "sk-no-key-of-anybody-0123456789-abcdefghijklmnop"
+    known, plain = Secrets((secret,)), (secret,)
+    for text in ("Because.", "", "x" * 300, f"it is {secret}!", f"a part, {secret[9:30]}", secret.encode().hex()):
+        assert without(text, known) == without(text, plain)
+        assert (without(text, known) is text) == ("Because." in text or set(text) <= {"x"})
+    assert without("nothing is sought", Secrets()) == "nothing is sought"

@@ -1,0 +1,118 @@
+"""Pool, to send requests over connections that are kept: aiohttp's connector and parser, and nothing else of it.
+
+What a session of aiohttp's does besides, no model is asked with: cookies, redirects, proxies, a body that is written by
+a task of its own. That took more than all the rest of a call.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import cached_property
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection as Link
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from smoadsl.adapters.base import Connection
+from smoadsl.adapters.resolve import Resolver
+
+
+class Target(aiohttp.ClientRequest):
+    """Where requests go, and how each of them begins. Nothing of one request is kept in it."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        return super().connection_key
+
+    @cached_property
+    def head(self) -> bytes:
+        """All that comes before a body, but for how long that is."""
+        lines = [f"{self.method} {self.url.raw_path_qs} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items() if name != "Content-Length"]
+        return "\r\n".join(lines).encode("ascii")
+
+
+class Response:
+    """The head of an answer, and its body as it comes. At its end the connection goes back by itself."""
+
+    __slots__ = ("connection", "content", "headers", "status")
+
+    def __init__(
+        self, connection: Link, status: int, headers: CIMultiDictProxy[str], content: aiohttp.StreamReader
+    ) -> None:
+        self.connection: Link | None = connection
+        self.status = status
+        self.headers = headers
+        self.content = content
+        content.on_eof(self._ended)
+
+    @property
+    def content_type(self) -> str:
+        """What the body is, without any parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def _ended(self) -> None:
+        link, self.connection = self.connection, None
+        if link is None:
+            return
+        if link.transport is not None and link.transport.get_write_buffer_size():
+            link.close()  # it was answered before all of the request had left
+        else:
+            link.release()
+
+    def close(self) -> None:
+        """Take no more of it. This does nothing to a connection whose answer was read to its end."""
+        link, self.connection = self.connection, None
+        if link is not None:
+            link.close()
+
+
+class Pool:
+    """One provider's connections. It is made inside the loop that then owns it."""
+
+    def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
+        self._headers = dict(headers)
+        # Our own limits are the only queue: time spent in aiohttp's would count as the provider's silence.
+        self._connector = aiohttp.TCPConnector(limit=0, resolver=Resolver(connection))
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s)
+        self._loop = asyncio.get_running_loop()
+
+    def target(self, method: str, address: str) -> Target:
+        """Where requests of this method to this address go. Raises what aiohttp does for what is no address."""
+        return Target(method, URL(address), headers=self._headers, loop=self._loop)
+
+    async def connect(self, target: Target) -> Link:
+        """A connection, one that was kept or a new one. Raises what aiohttp does."""
+        try:
+            return await self._connector.connect(target, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+
+    async def send(self, link: Link, target: Target, payload: bytes) -> Response:
+        """Send one request and wait for the head of its answer. Raises what aiohttp does."""
+        try:
+            protocol = link.protocol
+            assert protocol is not None, "a connection is used once it stands"
+            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+            _write(protocol, target, payload)
+            while True:
+                message, content = await protocol.read()
+                if not 100 <= message.code < 200 or message.code == 101:
+                    return Response(link, message.code, message.headers, content)
+        except BaseException:
+            link.close()
+            raise
+
+    async def aclose(self) -> None:
+        await self._connector.close()
+
+
+def _write(protocol: ResponseHandler, target: Target, payload: bytes) -> None:
+    """All of a request at once. What does not leave now, the transport keeps."""
+    transport = protocol.transport
+    if transport is None or transport.is_closing():
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+    length = b"\r\nContent-Length: %d" % len(payload) if payload else b""
+    transport.write(b"%s%s\r\n\r\n%s" % (target.head, length, payload))
