@@ -88,6 +88,8 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+        for task in tasks:
+            task.cancelled() or task.exception()  # looked at, also where the first that is raised ends the round
     failures = _failures(team, tasks)
     answered = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
     if len(answered) < _needed(team):
