@@ -1,7 +1,6 @@
 """Cli, to be the `smoadsl` command: a row for each command, its file imported only when it is called."""
 
 import gc
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,6 @@ def main() -> None:
 def entry() -> None:
     """The command, with a quiet end when the reader of its output has gone."""
     gc.set_threshold(50_000, 20, 20)  # a start makes much and drops little: looking for garbage was a tenth of its time
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else every package there is would be asked for one
     try:
         main()
     except BrokenPipeError:
