@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
+from smoadsl.scale.records import Result
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -41,6 +43,11 @@ class Said:
     def claim(self) -> str:
         """What is held to be the final answer: what was read, else all that was said."""
         return self.value if self.value is not None else self.text or ""
+
+
+def said_of(result: Result) -> Said:
+    """The answer that a row has come to."""
+    return Said(result.answer, result.value, bool(result.degraded), result.refused)
 
 
 @dataclass(frozen=True, slots=True)

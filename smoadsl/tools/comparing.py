@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from smoadsl.adapters.base import Fault
 from smoadsl.calls.keys import bound_of
 from smoadsl.calls.route import Rate
 from smoadsl.calls.session import Session
@@ -16,7 +17,7 @@ from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data
-from smoadsl.scale.sitting import Sitting, Watch, Work, sit
+from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, sit
 from smoadsl.score.comparison import Entrant
 from smoadsl.tools.grading import Grading, Parts
 from smoadsl.tools.paying import is_timeless
@@ -57,8 +58,7 @@ class Comparing:
         """What came of each row, for each entrant, and what it is graded.
 
         Raises `Stopped`, `Changed`, `LedgerError`, `Unfit`, `OSError`, `Fault` for a key that is not set."""
-        plans = [entrant.plan for entrant in self.entrants] + ([self.grading.plan] if self.grading else [])
-        virtual = all(map(is_timeless, plans))
+        virtual = all(map(is_timeless, self._plans()))
         run: Callable[[Coroutine[Any, Any, T]], T] = run_virtually if virtual else asyncio.run
         return run(self._run(virtual))
 
@@ -67,15 +67,29 @@ class Comparing:
         ledger = open_ledger(self.folder, here=virtual)
         ended = False
         try:
+            for plan in self._plans():  # before any of them buys anything
+                async with self._session(plan) as session:
+                    session.check(route.provider for route in routes_of(plan))
             found = [await self._of(entrant, ledger, digest, rows, virtual) for entrant in self.entrants]
             graded = None
             if self.grading is not None:
                 left = self._left(ledger)
-                graded = await self.grading.parts(self.data, found, ledger, self.allowed, left)
+                async with self._session(self.grading.plan) as session:
+                    graded = await self.grading.parts(self.data, found, ledger, session, left)
             ended = True
             return Ran(found, graded)
+        except (Changed, Stopped, Fault):
+            ended = True  # nothing is on its way
+            raise
         finally:
             await ledger.close(ended)
+
+    def _plans(self) -> list[Plan]:
+        """Those of all who are asked, the grader's too."""
+        return [entrant.plan for entrant in self.entrants] + ([self.grading.plan] if self.grading else [])
+
+    def _session(self, plan: Plan) -> Session:
+        return Session(plan.providers, os.environ, allowed=frozenset(map(bound_of, self.allowed)))
 
     def _left(self, ledger: Ledger) -> Decimal | None:
         most = self.settings.most_usd
@@ -83,13 +97,9 @@ class Comparing:
 
     async def _of(self, entrant: Entrant, ledger: Ledger, digest: str, rows: int, virtual: bool) -> list[Result]:
         plan = _unhurried(entrant.plan) if virtual else entrant.plan
-        settings = (
-            replace(self.settings, concurrency=1) if virtual else self.settings
-        )  # each row alone, on its own time
-        allowed = frozenset(map(bound_of, self.allowed))
+        settings = replace(self.settings, concurrency=1) if virtual else self.settings  # each row on a time of its own
         work = Work(plan, self.data, digest, rows, entrant.name)
-        async with Session(plan.providers, os.environ, allowed=allowed) as session:
-            session.check(route.provider for route in routes_of(plan))
+        async with self._session(plan) as session:
             sitting = await sit(work, ledger, session, settings, self.told(entrant, rows), self.accept_changed)
         if not sitting.complete:
             raise Stopped(_why(entrant, sitting, rows))

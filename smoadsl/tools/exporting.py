@@ -12,7 +12,7 @@ from smoadsl.scale.output import Found, whole_file, with_results
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Unfit
 from smoadsl.score.formats import FORMATS, FormatError, write_mt_bench
-from smoadsl.score.outcome import Missing, Refused, Said
+from smoadsl.score.outcome import Missing, Refused, Said, said_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,6 @@ class Export:
                 yield written
 
     def _written(self, fields: Any, result: Result) -> dict[str, Any] | Missing | Refused:
-        said = Said(result.answer, result.value, bool(result.degraded), result.refused)
         if self.format == "mt_bench" and result.answers:
             return write_mt_bench(fields, [Said(text) for text in result.answers], self.generator)
-        return FORMATS[self.format].write(fields, said, self.generator)
+        return FORMATS[self.format].write(fields, said_of(result), self.generator)

@@ -4,7 +4,6 @@ What a grader said stands in the ledger like every answer, and is bought once.
 """
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +15,6 @@ import click
 from smoadsl.adapters.base import Fault, Message
 from smoadsl.calls.budget import Budget, Limits
 from smoadsl.calls.caller import Caller
-from smoadsl.calls.keys import bound_of
 from smoadsl.calls.session import Session
 from smoadsl.diagnostics.source import Source
 from smoadsl.plan.plan import Call, ModelAggregate, Plan
@@ -25,7 +23,7 @@ from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Job, Result
 from smoadsl.scale.rows import Data, Row
 from smoadsl.score.grading import Asked, ask_grades, ask_pair, read_grades, read_pair, turns_of
-from smoadsl.score.outcome import Outcome, Said, Scored, Unreadable
+from smoadsl.score.outcome import Outcome, Said, Scored, Unreadable, said_of
 from smoadsl.score.rubrics import Rubric
 from smoadsl.score.statistics import mean
 from smoadsl.tools import api
@@ -50,19 +48,20 @@ class Grading:
         data: Data,
         results: Sequence[Sequence[Result]],
         ledger: Ledger,
-        allowed: Sequence[str],
+        session: Session,
         usd: Decimal | None,
     ) -> list[list[Parts]]:
         """What each answer of each entrant is graded. `usd` is the most that may be spent on it."""
         job = ledger.take_on(Job(f"grading by {self.name}", "", "", 0), ())
         budget = Budget(Limits(usd=usd))
-        turns = asyncio.Semaphore(self.concurrency)
-        keys = frozenset(map(bound_of, allowed))
-        async with Session(self.plan.providers, os.environ, allowed=keys) as session:
-            grader = _Grader(self, session, ledger, job, budget, data, turns)
-            rows = [grader.row(row, came) for row, *came in zip(data.rows(), *results, strict=True)]
-            by_row = await asyncio.gather(*rows)
-        return [list(parts) for parts in zip(*by_row, strict=True)]
+        grader = _Grader(self, session, ledger, job, budget, data, asyncio.Semaphore(self.concurrency))
+        try:
+            async with asyncio.TaskGroup() as group:
+                rows = zip(data.rows(), *results, strict=True)
+                tasks = [group.create_task(grader.row(row, came)) for row, *came in rows]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return [list(parts) for parts in zip(*(task.result() for task in tasks), strict=True)]
 
     @property
     def call(self) -> Call:
@@ -126,11 +125,11 @@ class _Grader:
         said = said_of(result)
         if not following or not result.answers:
             return await self._grade(row, rubric, first, said, skills)
-        talk = list(first)
+        talk: list[Message] = []
         for answer, turn in zip(result.answers, (*following, ""), strict=True):
             talk += [Message("assistant", answer), Message("user", turn)]
         parts: dict[str, Outcome] = {}
-        for number, (before, answer) in enumerate(turns_of(talk[len(first) :]), 1):
+        for number, (before, answer) in enumerate(turns_of(talk), 1):
             one = Said(answer, None, said.degraded)
             graded = await self._grade(row, rubric, (*first, *before), one, skills)
             parts |= {f"{name}, turn {number}": outcome for name, outcome in graded.items()}
@@ -164,10 +163,6 @@ class _Grader:
                 return reply
             asked = asked.again(reply, fault)
         return reply
-
-
-def said_of(result: Result) -> Said:
-    return Said(result.answer, result.value, bool(result.degraded), result.refused)
 
 
 def _reference(right: Any, baseline: Result) -> Said:

@@ -8,12 +8,12 @@ import click
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Row, Unfit
 from smoadsl.score.comparison import Marked, Measure
-from smoadsl.score.outcome import SHARE
+from smoadsl.score.outcome import SHARE, said_of
 from smoadsl.score.rubrics import RUBRICS
 from smoadsl.score.rules import Rule
 from smoadsl.show.comparison_page import Asked
 from smoadsl.tools.comparing import Ran
-from smoadsl.tools.grading import Grading, Parts, grader_plan, said_of, whole
+from smoadsl.tools.grading import Grading, Parts, grader_plan, whole
 
 WINS = "wins"  # over a reference, as AlpacaEval counts them
 

@@ -193,6 +193,7 @@ def test_pipelines_of_one_name_are_told_apart_by_their_files(tmp_path: Path) -> 
         (["--baseline", "moa2"], "--baseline moa2: there are single, moa, smoa"),
         (["--dense", "x"], "--dense x: there are"),
         (["--score", "exactly"], "--score exactly: no scorer is called 'exactly'"),
+        (["--score", "numeric=some"], "--score numeric=some: 'some' is no number"),
         (["--score", "matches=["], "is no regular expression"),
         (["--map", "prompt"], "--map takes FIELD=COLUMN"),
     ],
@@ -354,6 +355,18 @@ def test_wins_are_over_the_baseline_in_both_orders(few: Path, tmp_path: Path) ->
     assert 0 <= moa["score"]["mean"] <= 1
     assert moa["scored"] == 8
     assert 0 < moa["length_controlled"] < 1
+
+
+def test_a_grader_without_its_key_is_told_before_anything_is_bought(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    typed = [FILES[0], "--data", str(few), "--score", "ceb", "--grader", "groq/llama-3.1-8b-instant"]
+    done = CliRunner().invoke(main, ["compare", *typed, "-o", str(tmp_path / "out")])
+    assert done.exit_code == 3
+    assert "groq needs a key: set GROQ_API_KEY" in " ".join(done.output.split())
+    with sqlite3.connect(tmp_path / "out" / "run" / "ledger.sqlite3") as file:
+        assert file.execute("SELECT (SELECT count(*) FROM calls), ended FROM sittings").fetchall() == [(0, 1)]
 
 
 def test_who_grades_must_be_said_and_be_of_use() -> None:

@@ -163,7 +163,7 @@ def _scoring(name: str | None, right: str, taking_part: Sequence[Entrant]) -> tu
         case "choice":
             options["labels"] = option.split(",")
         case "numeric" if option:
-            options["tolerance"] = float(option)
+            options["tolerance"] = _number(option)
         case "exact" | "contains" | "numeric":
             pass
         case _:
@@ -172,6 +172,13 @@ def _scoring(name: str | None, right: str, taking_part: Sequence[Entrant]) -> tu
         return Measure(wanted, SHARE), rule_named(wanted, **options)
     except UnknownScorer as error:
         raise click.UsageError(f"--score {name}: {error}") from None
+
+
+def _number(option: str) -> float:
+    try:
+        return float(option)
+    except ValueError:
+        raise click.UsageError(f"--score numeric={option}: {option!r} is no number") from None
 
 
 def _write(output: Path, found: Comparison, asked: Sequence[Asked]) -> None:
