@@ -45,7 +45,7 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
         kind = type(event)
         if kind is AnswerPiece:
             return
-        file.write(_line(event))
+        file.write(line_of(event))
         if kind is RunFinished or kind is RunFailed:
             file.flush()
         elif not waits:
@@ -54,7 +54,7 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
     return write
 
 
-def _line(event: Event) -> bytes:
+def line_of(event: Event) -> bytes:
     """The event as a line of JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
     if type(event) is not RunStarted:
         return orjson.dumps(event.__dict__, _fields, orjson.OPT_APPEND_NEWLINE)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.runtime import events
 from smoadsl.runtime.executor import Answer
+from smoadsl.runtime.journal import line_of
 from smoadsl.scale.records import Bought, Result
 
 DIGITS_OF_USD = 12  # those that follow are of how numbers are added
@@ -34,7 +35,7 @@ class Hearing:
             case _:
                 pass
         if self._kept is not None and not isinstance(event, events.AnswerPiece):
-            self._kept.append(event.model_dump_json().encode())
+            self._kept.append(line_of(event))
 
     @property
     def usd(self) -> Decimal:
@@ -47,7 +48,7 @@ class Hearing:
 
     def lines(self) -> bytes | None:
         """All that was told, one JSON object a line, as in a trace; None where it is not kept."""
-        return None if self._kept is None else b"\n".join(self._kept)
+        return None if self._kept is None else b"".join(self._kept)
 
     def result(self, bought: Bought, answers: Sequence[Answer], error: str) -> Result:
         """What came of the row; `bought` is what earlier sittings had paid for."""

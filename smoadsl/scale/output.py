@@ -16,7 +16,7 @@ from typing import IO, Any
 import orjson
 
 from smoadsl.scale.records import Result
-from smoadsl.scale.rows import CHANGED, Data, Row, Unfit, parquet_library
+from smoadsl.scale.rows import CHANGED, Data, Unfit, fields_of, parquet_library
 from smoadsl.scale.schema import keep_names
 
 FIELD = "smoadsl"
@@ -69,7 +69,7 @@ def with_results(data: Data, results: Iterable[Found]) -> Iterator[tuple[int, Ma
         if row.number == number:
             if row.digest != digest:
                 raise Unfit(f"{data.path}: row {number} {CHANGED}")
-            yield number, _fields(row), result
+            yield number, fields_of(row), result
             number, digest, result = next(found, _NOTHING)
     if number:
         raise Unfit(f"{data.path}: row {number} {CHANGED}")
@@ -78,13 +78,6 @@ def with_results(data: Data, results: Iterable[Found]) -> Iterator[tuple[int, Ma
 def _rows(data: Data, results: Iterable[Found]) -> Iterator[Written]:
     for number, fields, result in with_results(data, results):
         yield {**fields, FIELD: {"row": number, **_told(result)}}
-
-
-def _fields(row: Row) -> Mapping[str, Any]:
-    try:
-        return row.fields()
-    except ValueError:
-        return {}  # the error that stands in its place says why
 
 
 def _told(result: Result) -> Written:

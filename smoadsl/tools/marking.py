@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from smoadsl.scale.records import Result
-from smoadsl.scale.rows import Data, Row, Unfit
+from smoadsl.scale.rows import Data, Row, Unfit, fields_of
 from smoadsl.score.comparison import Marked, Measure
 from smoadsl.score.outcome import SHARE, said_of
 from smoadsl.score.rubrics import RUBRICS
@@ -40,7 +40,7 @@ def asked_in(
     graded = ran.graded or [[{} for _ in results] for results in ran.results]
     rows = []
     for row, came, parts in zip(data.rows(), zip(*ran.results, strict=True), zip(*graded, strict=True), strict=True):
-        fields = _fields(row)
+        fields = fields_of(row)
         if rule is not None:
             marked = [_by_rule(rule, result, fields, str(fields.get(category, ""))) for result in came]
         else:
@@ -68,13 +68,6 @@ def _reference(grading: Grading | None, fields: Mapping[str, Any], came: Sequenc
         return None
     written = fields.get(grading.right)
     return written if isinstance(written, str) else came[grading.baseline].answer
-
-
-def _fields(row: Row) -> Mapping[str, Any]:
-    try:
-        return row.fields()
-    except ValueError:
-        return {}
 
 
 def _question(data: Data, row: Row) -> str:
