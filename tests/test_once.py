@@ -121,7 +121,7 @@ def test_events_are_in_the_file_a_moment_later_and_the_last_one_at_once(tmp_path
 def test_an_alarm_ends_what_waits() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        with pytest.raises(TimeoutError), Alarm(loop.time() + 3):
+        with pytest.raises(TimeoutError), Alarm(Clock(loop.time() + 3)):
             await asyncio.sleep(10)
         task = asyncio.current_task()
         assert task is not None
@@ -134,7 +134,7 @@ def test_an_alarm_ends_what_waits() -> None:
 
 def test_an_alarm_that_was_not_needed_never_rings() -> None:
     async def main() -> str:
-        with Alarm(asyncio.get_running_loop().time() + 3):
+        with Alarm(Clock(asyncio.get_running_loop().time() + 3)):
             await asyncio.sleep(2)
         await asyncio.sleep(10)
         return "done"
@@ -145,14 +145,14 @@ def test_an_alarm_that_was_not_needed_never_rings() -> None:
 def test_of_two_alarms_the_outer_one_is_not_taken_for_the_inner() -> None:
     async def inner(until: float) -> None:
         try:
-            with Alarm(until):
+            with Alarm(Clock(until)):
                 await asyncio.sleep(10)
         except TimeoutError:
             pytest.fail("the inner one rang")
 
     async def main() -> None:
         now = asyncio.get_running_loop().time()
-        with pytest.raises(TimeoutError), Alarm(now + 1):
+        with pytest.raises(TimeoutError), Alarm(Clock(now + 1)):
             await inner(now + 5)
 
     run_virtually(main())
@@ -163,7 +163,7 @@ def test_who_is_cancelled_stays_cancelled(at: float) -> None:
     """Before the alarm, in the same moment, and after it, while what it ended still cleans up."""
 
     async def waits() -> None:
-        with Alarm(3.0):
+        with Alarm(Clock(3.0)):
             try:
                 await asyncio.sleep(10)
             finally:

@@ -29,7 +29,8 @@ class Wire:
     anything to wait for. `last` is the data of an event that says that nothing follows. `may_go_on`: text can follow
     after the word for the end, so that only the stream's own end is one. `pieces` reads many events at once that bring
     nothing but text: of events as they stand in the stream, from a place on, the text, the place of the first that is
-    more than this, and the model's name.
+    more than this, and the model's name. `plain` reads a body that holds one whole text and its count, and nothing
+    besides, as most do: it gives the reply that a `Gathering` would come to, or None for all that is less plain.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Wire:
     last: str = ""
     may_go_on: bool = False
     pieces: Callable[[Sequence[str], int], tuple[str, int, str]] = lambda events, place: ("", place, "")
+    plain: Callable[[Request, JSON, Exchange], Reply | None] = lambda request, body, exchange: None
 
 
 @dataclass(slots=True)

@@ -38,9 +38,10 @@ class Client:
         self._pool: Pool | None = None
         self._targets: dict[tuple[str, str], Target] = {}
 
-    def post(self, path: str, body: JSON, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
-        """Make one attempt, and hand the answer to `read` if its status is good."""
-        return self._exchange("POST", path, encoded(self._connection, body), read)
+    def post(self, path: str, body: JSON | bytes, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
+        """Make one attempt, and hand the answer to `read` if its status is good. A body of bytes is JSON already."""
+        payload = body if isinstance(body, bytes) else encoded(self._connection, body)
+        return self._exchange("POST", path, payload, read)
 
     def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
         """The same without a body."""

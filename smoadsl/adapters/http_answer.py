@@ -22,8 +22,7 @@ class Answer:
         self._connection = connection
         self._response = response
         self._size = 0
-        self._idle_until = 0.0
-        self.progress()
+        self._idle_until: float | None = None  # not waited for yet
 
     @property
     def content_type(self) -> str:
@@ -49,7 +48,7 @@ class Answer:
         while (chunk := await self._listen()) is None:
             if self._is_dead():
                 raise Fault(FaultKind.PROTOCOL, f"{name} sent a body that is not readable HTTP", billed=True)
-            if asyncio.get_running_loop().time() >= self._idle_until:
+            if self._idle_until is not None and asyncio.get_running_loop().time() >= self._idle_until:
                 raise Fault(FaultKind.STALLED, f"{name} stopped in the middle of its answer", billed=True)
         self._size += len(chunk)
         if self._size > BODY_LIMIT:
@@ -60,6 +59,9 @@ class Answer:
         """The next bytes, or None after some silence."""
         if self._response.content.is_eof() or self._response.content.total_bytes > self._size:
             return await self._whatever_came()  # without a timer: there is nothing to wait for
+        if self._idle_until is None:
+            self.progress()
+        assert self._idle_until is not None
         pause = asyncio.timeout_at(min(self._idle_until, asyncio.get_running_loop().time() + _LOOK_S))
         try:
             async with pause:
@@ -85,7 +87,7 @@ class Answer:
         """The whole body as one JSON value."""
         name = self._connection.provider
         body = await self.chunk()
-        if body and not self._response.content.at_eof():
+        if body and not self._response.content.at_eof():  # hardly ever: most answers come in one piece
             chunks = [body]
             self.progress()
             while chunk := await self.chunk():

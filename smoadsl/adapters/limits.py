@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from smoadsl.adapters.base import Allowance, Unit
 
@@ -31,7 +32,7 @@ _EPOCH_MS = 1_000_000_000_000
 
 def allowances_of(headers: Mapping[str, str]) -> tuple[Allowance, ...]:
     """All limits that headers tell of; what can not be read is left out."""
-    if not any("ratelimit" in name.lower() for name in headers):
+    if not _tell_of_limits(tuple(headers)):
         return ()
     found = [
         _allowance(headers, unit, names)
@@ -41,6 +42,11 @@ def allowances_of(headers: Mapping[str, str]) -> tuple[Allowance, ...]:
     found += [_combined(headers) or _allowance(headers, "requests", "ratelimit-{}")]
     found += [_allowance(headers, "requests", "x-ratelimit-{}")]
     return tuple(allowance for allowance in found if allowance is not None)
+
+
+@lru_cache(maxsize=100)  # the same headers come with nearly every answer of a provider
+def _tell_of_limits(names: tuple[str, ...]) -> bool:
+    return any("ratelimit" in name.lower() for name in names)
 
 
 def seconds_until(value: str, headers: Mapping[str, str]) -> float | None:

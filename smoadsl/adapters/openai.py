@@ -1,21 +1,25 @@
 """OpenAI, to speak chat completions with any endpoint that follows it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
 import orjson
 
-from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Request
+from smoadsl.adapters.base import JSON, Connection, Message, OnText, Reply, Request, Sampling
 from smoadsl.adapters.dialect import Dialect
 from smoadsl.adapters.fitting import check_fits, merged
-from smoadsl.adapters.http import Client
+from smoadsl.adapters.http import Client, encoded
 from smoadsl.adapters.listing import listed
 from smoadsl.adapters.narrow import names_all_it_requires, narrowed, plain_values
 from smoadsl.adapters.openai_answer import CHAT
 from smoadsl.adapters.reading import read_reply
+from smoadsl.adapters.recent import Recent
 
 PATH = "/chat/completions"
+_NO_MESSAGES = b'"messages":[]'  # in JSON no text can hold this, as its quotes are escaped there
+_MOST_AROUND = 256
 
 # What strict mode takes: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 _STRICT_KEEPS = frozenset(
@@ -31,13 +35,34 @@ class OpenAI:
         self._connection = connection
         key = connection.api_key
         self._client = Client(connection, {"Authorization": f"Bearer {key}"} if key else {})
+        self._around: dict[tuple[int, str, bool], tuple[Sampling, tuple[bytes, bytes, bytes]]] = {}
+        self._messages: Recent[tuple[Message, ...], bytes] = Recent(lambda many: encoded(connection, _spelled(many)))
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
         """Make exactly one attempt, streamed if `on_text` wants the pieces."""
-        check_fits("openai", self._connection, request)
-        body = request_body(request, on_text is not None, self._connection.dialect)
         read = partial(read_reply, self._connection, request, CHAT, on_text)
-        return await self._client.post(PATH, body, read)
+        return await self._client.post(PATH, self._body(request, on_text is not None), read)
+
+    def _body(self, request: Request, stream: bool) -> bytes:
+        """The request as it is sent. What stands around the messages is the same for all requests of a route, and the
+        messages are for most agents of a layer: both are written once."""
+        if request.schema is not None or request.n > 1:
+            return self._whole(request, stream)
+        asked = id(request.sampling), request.model, stream
+        known = self._around.get(asked)
+        if known is None:
+            whole = self._whole(replace(request, messages=()), stream)
+            if len(self._around) >= _MOST_AROUND:
+                self._around.clear()
+            known = self._around[asked] = request.sampling, whole.partition(_NO_MESSAGES)
+        _, (before, messages, after) = known
+        if not messages:  # `extra` has put others in their place
+            return self._whole(request, stream)
+        return b'%s"messages":%s%s' % (before, self._messages(request.messages), after)
+
+    def _whole(self, request: Request, stream: bool) -> bytes:
+        check_fits("openai", self._connection, request)
+        return encoded(self._connection, request_body(request, stream, self._connection.dialect))
 
     async def models(self) -> tuple[str, ...]:
         """The models that may be asked (https://platform.openai.com/docs/api-reference/models/list)."""
@@ -65,7 +90,7 @@ def request_body(request: Request, stream: bool, dialect: Dialect) -> dict[str, 
     }
     body = {
         "model": request.model,
-        "messages": [{"role": message.role, "content": message.content} for message in _messages(request, dialect)],
+        "messages": _spelled(_messages(request, dialect)),
         dialect.most_tokens: sampling.max_tokens,
         **{name: value for name, value in optional.items() if value is not None},
     }
@@ -84,6 +109,10 @@ def _messages(request: Request, dialect: Dialect) -> tuple[Message, ...]:
     schema = orjson.dumps(request.schema).decode()
     told = f"Answer with JSON alone, without any words around it. It must fit this JSON schema:\n{schema}"
     return (*request.messages, Message("user", told))
+
+
+def _spelled(messages: tuple[Message, ...]) -> list[JSON]:
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _response_format(schema: Mapping[str, JSON], dialect: Dialect) -> JSON:

@@ -7,35 +7,55 @@ from typing import Any
 
 import orjson
 
-from smoadsl.adapters.base import JSON, FaultKind
+from smoadsl.adapters.base import JSON, Exchange, FaultKind, Finish, Reply, Request, Usage
 from smoadsl.adapters.gather import Gathering, Misshapen, Wire, part_of, text_of
-from smoadsl.adapters.usage import Counts
+from smoadsl.adapters.usage import Counts, counted, usage_of
 
 _DATA = len("data: ")
 _PLAIN = ("content", "role")
+_PLAIN_ENDS: dict[JSON, Finish] = {"stop": "stop", "length": "length"}
+_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _REASONING = ("reasoning_content", "reasoning")  # DeepSeek's name and vLLM's, then OpenRouter's and Groq's
 
 
 def _take_body(so_far: Gathering, body: dict[str, JSON]) -> None:
-    choices = body.get("choices")
-    if not isinstance(choices, list):
+    if not isinstance(body.get("choices"), list):
         raise Misshapen
-    if len(choices) != 1 or not _is_plain(choices[0]):
-        _take(so_far, body, "message")
-        return
-    _take_about(so_far, body)
-    so_far.says(0, choices[0]["message"]["content"])
-    so_far.ends(0, choices[0].get("finish_reason"))
+    _take(so_far, body, "message")
 
 
-def _is_plain(choice: JSON) -> bool:
-    """Whether the only answer is nothing but a text, as most are."""
-    if type(choice) is not dict or choice.get("index", 0) != 0 or choice.get("error"):
-        return False
-    said = choice.get("message")
-    if type(said) is not dict or type(said.get("content")) is not str:
-        return False
-    return not any(value for name, value in said.items() if name not in _PLAIN)
+def _plain(request: Request, body: JSON, exchange: Exchange) -> Reply | None:
+    """The reply of a body that is nothing but one whole text and its count."""
+    try:
+        (choice,) = body["choices"]
+        said, usage = choice["message"], body["usage"]
+        text, read, written = said["content"], usage["prompt_tokens"], usage["completion_tokens"]
+        finish = _PLAIN_ENDS[choice["finish_reason"]]
+    except (LookupError, TypeError, ValueError):
+        return None
+    if (
+        type(text) is not str
+        or not text.strip()
+        or choice.get("index", 0) != 0
+        or not counted(read)
+        or not counted(written)
+        or body.get("error")
+        or choice.get("error")
+        or _says_more(said, _PLAIN)
+        or type(model := body.get("model")) is not str
+        or not model
+    ):
+        return None
+    in_parts = _says_more(usage, _SUMS)
+    used = usage_of(request, lambda: text, _counts(usage)) if in_parts else Usage(read, written)
+    return Reply(text, finish, used, model, exchange=exchange)
+
+
+def _says_more(said: dict[str, JSON], than: tuple[str, ...]) -> bool:
+    for name, value in said.items():
+        if value and name not in than:
+            return True
+    return False
 
 
 def _take_about(so_far: Gathering, body: dict[str, JSON]) -> None:
@@ -152,6 +172,7 @@ CHAT = Wire(
     take_body=_take_body,
     take_event=_take_event,
     pieces=_pieces,
+    plain=_plain,
     last="[DONE]",
 )  # fmt: skip
 """Chat completions, in all the words that those who follow them have for an answer's end."""

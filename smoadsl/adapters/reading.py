@@ -38,13 +38,20 @@ async def read_reply(
     decoder: Callable[[str], Decodes] = Decoder,
 ) -> Reply:
     """The reply that an answer holds, or the fault that stands in its place."""
+    if on_text is None:
+        body = await answer.json()
+        if request.n == 1 and (plain := wire.plain(request, body, answer.exchange)) is not None:
+            return plain
+        so_far = Gathering(connection, request, wire)
+        so_far.take_whole(body)
+        return so_far.reply(answer.exchange)
     so_far = Gathering(connection, request, wire, on_text)
-    if on_text is not None and answer.content_type not in ("application/json", "text/html"):
+    if answer.content_type not in ("application/json", "text/html"):
         await _read_stream(so_far, answer, decoder(connection.provider))
     else:
         so_far.take_whole(await answer.json())
     reply = so_far.reply(answer.exchange)
-    if on_text is not None and not so_far.streamed:  # asked for a stream, it answered in one piece
+    if not so_far.streamed:  # asked for a stream, it answered in one piece
         on_text(reply.text)
     return reply
 

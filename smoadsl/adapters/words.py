@@ -6,7 +6,8 @@ from functools import cached_property
 from itertools import takewhile
 from urllib.parse import quote
 
-from smoadsl.adapters.base import Connection, OnText
+from smoadsl.adapters.base import Connection, Message, OnText
+from smoadsl.adapters.recent import Recent
 
 _SHOWN = 300
 _BETWEEN = frozenset("\"'`\\")  # what a secret is cut up with when it is quoted in pieces; so do spaces and line ends
@@ -100,6 +101,14 @@ def _begun(text: str, form: str) -> int:
 def size_of(text: str) -> int:
     """How many bytes a text has; half a character counts too."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _size_of_all(messages: tuple[Message, ...]) -> int:
+    return sum([size_of(message.content) for message in messages])
+
+
+size_of_all = Recent(_size_of_all)
+"""How many bytes messages have together."""
 
 
 def one_line(text: str) -> str:

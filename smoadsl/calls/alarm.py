@@ -1,17 +1,21 @@
 """Alarm, to end what a task waits for when its time is up, for less than `asyncio.timeout` takes."""
 
 import asyncio
+from collections import OrderedDict
 from types import TracebackType
+from typing import Protocol
+
+_SLACK_S = 0.001  # loops round their timers to milliseconds
 
 
 class Alarm:
-    """`with Alarm(at):` raises `TimeoutError` when the body still waits at that time of the event loop. What is
-    cancelled from elsewhere stays cancelled."""
+    """`with Alarm(clock):` raises `TimeoutError` when the body still waits as the clock rings. What is cancelled from
+    elsewhere stays cancelled."""
 
     __slots__ = ("_before", "_clock", "_rang", "_task")
 
-    def __init__(self, at: "float | Clock") -> None:
-        self._clock = at if isinstance(at, Clock) else Clock(at)
+    def __init__(self, clock: "Rings") -> None:
+        self._clock = clock
         self._rang = False
 
     def __enter__(self) -> None:
@@ -37,30 +41,74 @@ class Alarm:
         self._task.cancel()
 
 
-class Clock:
-    """One timer for all alarms of the same time. It runs as long as one of them is set."""
+class Rings(Protocol):
+    """What rings alarms."""
 
-    __slots__ = ("_alarms", "_at", "_handle")
+    def add(self, alarm: Alarm, loop: asyncio.AbstractEventLoop) -> None:
+        """Ring this alarm when it is time."""
+        ...
+
+    def leave(self, alarm: Alarm) -> None:
+        """It need not ring any more."""
+        ...
+
+
+class Clock:
+    """One timer for all alarms of the same time of the event loop. It runs as long as one of them is set."""
+
+    __slots__ = ("_alarms", "_at", "_timer")
 
     def __init__(self, at: float) -> None:
         self._at = at
         self._alarms: set[Alarm] = set()
-        self._handle: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def add(self, alarm: Alarm, loop: asyncio.AbstractEventLoop) -> None:
-        """Ring this alarm when it is time."""
         self._alarms.add(alarm)
-        if self._handle is None:
-            self._handle = loop.call_at(self._at, self._ring)
+        if self._timer is None:
+            self._timer = loop.call_at(self._at, self._ring)
 
     def leave(self, alarm: Alarm) -> None:
-        """It need not ring any more."""
         self._alarms.discard(alarm)
-        if not self._alarms and self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if not self._alarms and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _ring(self) -> None:
-        self._handle = None
+        self._timer = None
         for alarm in tuple(self._alarms):
+            alarm.ring()
+
+
+class Countdown:
+    """One timer for all alarms that ring so many seconds after they were set. It runs as long as one of them is set,
+    for that which was set first."""
+
+    __slots__ = ("_after_s", "_alarms", "_timer")
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self._alarms: OrderedDict[Alarm, float] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, alarm: Alarm, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarms[alarm] = at = loop.time() + self._after_s
+        if self._timer is None:
+            self._timer = loop.call_at(at, self._ring, loop)
+
+    def leave(self, alarm: Alarm) -> None:
+        self._alarms.pop(alarm, None)
+        if not self._alarms and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        until = loop.time() + _SLACK_S
+        while self._alarms:
+            alarm, at = next(iter(self._alarms.items()))
+            if at > until:
+                self._timer = loop.call_at(at, self._ring, loop)
+                return
+            del self._alarms[alarm]
             alarm.ring()

@@ -35,9 +35,12 @@ class Ask:
     row: Mapping[str, Any] = field(default_factory=dict)
 
 
+_NOT_GIVEN: Mapping[str, Any] = {}
+
+
 def request_of(route: Route, ask: Ask) -> Request:
     """What is sent where the route leads."""
-    given = {name: ask.row[name] for name in route.reads if name in ask.row}
+    given = {name: ask.row[name] for name in route.reads if name in ask.row} if route.reads else _NOT_GIVEN
     return Request(route.model, ask.messages, route.sampling, ask.schema, ask.tag, ask.n, given)
 
 
@@ -167,7 +170,7 @@ class Attempts:
         self._on_attempt = on_attempt
 
     async def make(
-        self, route: Route, turn: Turn, on_sent: Callable[[], None] = lambda: None, on_text: OnText | None = None
+        self, route: Route, turn: Turn, on_sent: Callable[[], None] | None = None, on_text: OnText | None = None
     ) -> Ended:
         """Wait for the route's turn, send the request once, and let the route and the budget learn of the end.
 
@@ -176,27 +179,29 @@ class Attempts:
         now = asyncio.get_running_loop().time
         queued_at = now()
         request = request_of(route, self._ask)
-        gate, lane = self._session.gate(route.provider), self._session.lane(route)
+        gate = self._session.gate(route.provider)
+        lane = gate.lane(route.model)
         try:
             leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)
         except TurnedAway as away:
             return Ended(turn.number, route, None, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
         begun = now()
         queued_s = begun - queued_at
-        first = FirstText(route.ttft_s or self._session.providers[route.provider].ttft_s, on_text)
+        within_s = route.ttft_s or self._session.providers[route.provider].ttft_s
+        first = None if within_s is None and on_text is None else FirstText(within_s, on_text)
         try:
             if not turn.again:
-                lane.tries = lane.tries.earned()
+                lane.tries.called()
             bill = self._account.bill(request.n * route.sampling.max_tokens, turn.extra)
             reply = await self._send(route, request, bill, on_sent, first)
         except Fault as fault:
             lane.failed(leave, fault, now())
-            return Ended(turn.number, route, None, fault, now() - begun, queued_s, first.after_s)
+            return Ended(turn.number, route, None, fault, now() - begun, queued_s, first.after_s if first else None)
         except asyncio.CancelledError as cancelled:
             lane.let_go(leave, now())
             is_lost = HEDGE_LOST in cancelled.args
             outcome, why = (HEDGE_LOST, "the other copy was faster") if is_lost else _CANCELLED
-            left = Ended(turn.number, route, None, None, now() - begun, queued_s, first.after_s)
+            left = Ended(turn.number, route, None, None, now() - begun, queued_s, first.after_s if first else None)
             self._on_attempt(replace(left.told(), outcome=outcome, message=why, billed=True))
             raise
         except Exhausted as exhausted:
@@ -209,28 +214,31 @@ class Attempts:
             lane.let_go(leave, now())
             raise
         else:
-            lane.answered(leave, reply, now())
-            return Ended(turn.number, route, reply, None, now() - begun, queued_s, first.after_s)
+            ended_at = now()
+            lane.answered(leave, reply, ended_at)
+            return Ended(turn.number, route, reply, None, ended_at - begun, queued_s, first.after_s if first else None)
         finally:
             gate.leave(leave)
 
     async def _send(
-        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None], first: FirstText
+        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None] | None, first: FirstText | None
     ) -> Reply:
         provider = self._session.providers[route.provider]
         timeout_s = route.timeout_s or provider.timeout_s
         try:
             adapter = self._session.adapter(provider.name)
-            on_sent()
+            if on_sent is not None:
+                on_sent()
             secrets = self._session.secrets(provider.name)
-            with Alarm(asyncio.get_running_loop().time() + timeout_s):
-                async with first.limit(secrets):
-                    reply = keyless(await adapter.complete(request, first.hear), secrets)
-            first.end()
+            with Alarm(self._session.countdown(timeout_s)):
+                if first is None:
+                    reply = keyless(await adapter.complete(request), secrets)
+                else:
+                    reply = keyless(await first.complete(adapter, request, secrets), secrets)
         except Fault as failed:
             fault = keyless_fault(failed, self._session.secrets(provider.name))
         except TimeoutError:
-            what, within_s = ("text", first.within_s) if first.is_late else ("whole answer", timeout_s)
+            what, within_s = ("text", first.within_s) if first and first.is_late else ("whole answer", timeout_s)
             fault = Fault(FaultKind.TIMEOUT, f"{provider.name} gave no {what} within {within_s:g} s", billed=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             bill.failed(billed=True)

@@ -1,49 +1,50 @@
 """Breaker, to leave a route alone that fails again and again, and to try it with one call now and then.
 
-States are values: each event gives the next one, and what the time is comes from outside.
+Each event gives the next state, and what the time is comes from outside. A closed one counts in itself: it is told of
+every call.
 """
 
 import math
 from dataclasses import dataclass, replace
 
-from smoadsl.adapters.values import value
-
 _FAILURES_IN_A_ROW = 5
 _FEWEST_CALLS = 20  # of which half must have failed within the span
-_SPAN_S = 30.0
+_HALF_SPAN_S = 15.0
 _FIRST_PAUSE_S = 4.0
 _LONGEST_PAUSE_S = 20.0  # so that a route that is well again is used again within half a minute
 
 
-@value(frozen=True, slots=True)
-class Tally:
-    """How calls ended of late: in the half span that runs, and in the one before it."""
+@dataclass(slots=True)
+class Closed:
+    """All calls go through. How they ended of late is counted in the half span that runs since then, and in the one
+    before it; and how many failed in a row."""
 
     since: float = -math.inf
-    ended: tuple[int, int] = (0, 0)
-    failed: tuple[int, int] = (0, 0)
+    ended: int = 0
+    failed: int = 0
+    ended_before: int = 0
+    failed_before: int = 0
+    in_a_row: int = 0
 
-    def add(self, failed: bool, now: float) -> "Tally":
-        half = _SPAN_S / 2
-        tally = self
-        if now - self.since >= 2 * half:
-            tally = Tally(now)
-        elif now - self.since >= half:
-            tally = Tally(self.since + half, (0, self.ended[0]), (0, self.failed[0]))
-        ended, failures = (tally.ended[0] + 1, tally.ended[1]), (tally.failed[0] + failed, tally.failed[1])
-        return Tally(tally.since, ended, failures)
+    def count(self, failed: bool, now: float) -> None:
+        """One more has ended."""
+        if now - self.since >= _HALF_SPAN_S:
+            follows = now - self.since < 2 * _HALF_SPAN_S
+            self.since = self.since + _HALF_SPAN_S if follows else now
+            self.ended_before, self.failed_before = (self.ended, self.failed) if follows else (0, 0)
+            self.ended = self.failed = 0
+        self.ended += 1
+        if failed:
+            self.failed += 1
+            self.in_a_row += 1
+        else:
+            self.in_a_row = 0
 
     @property
     def is_bad(self) -> bool:
-        return sum(self.ended) >= _FEWEST_CALLS and 2 * sum(self.failed) >= sum(self.ended)
-
-
-@value(frozen=True, slots=True)
-class Closed:
-    """All calls go through."""
-
-    in_a_row: int = 0
-    tally: Tally = Tally()
+        ended = self.ended + self.ended_before
+        half_failed = 2 * (self.failed + self.failed_before) >= ended
+        return self.in_a_row >= _FAILURES_IN_A_ROW or (ended >= _FEWEST_CALLS and half_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,9 @@ def begun(breaker: Breaker) -> Breaker:
 def failed(breaker: Breaker, probe: bool, now: float, jitter: float) -> Breaker:
     """A call has shown that the route is not well. `jitter` from 0 to 1 shortens a pause by up to a tenth."""
     match breaker:
-        case Closed(in_a_row=in_a_row, tally=tally):
-            tally = tally.add(True, now)
-            if in_a_row + 1 >= _FAILURES_IN_A_ROW or tally.is_bad:
-                return _pause(1, now, jitter)
-            return Closed(in_a_row + 1, tally)
+        case Closed():
+            breaker.count(True, now)
+            return _pause(1, now, jitter) if breaker.is_bad else breaker
         case Probing(times=times) if probe:
             return _pause(times + 1, now, jitter)
         case _:
@@ -97,8 +96,9 @@ def failed(breaker: Breaker, probe: bool, now: float, jitter: float) -> Breaker:
 def succeeded(breaker: Breaker, probe: bool, now: float) -> Breaker:
     """A call has shown that the route is well."""
     match breaker:
-        case Closed(tally=tally):
-            return Closed(0, tally.add(False, now))
+        case Closed():
+            breaker.count(False, now)
+            return breaker
         case Probing() if probe:
             return Closed()
         case Open():

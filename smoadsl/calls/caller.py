@@ -38,11 +38,12 @@ class Caller:
                 on_text(kept.text)
             return routes[0], kept
         attempts = Attempts(self._session, ask, account, on_attempt)
-        call = _Call(self._session, self._random, list(routes), ask, attempts, on_attempt, on_text)
+        call = _Call(self._session, self._random, routes, ask, attempts, on_attempt, on_text)
+        if self._cache is None:
+            return await call.answer()
         route, reply = await call.answer()
-        if self._cache is not None:
-            own, request = routes[0], request_of(routes[0], ask)
-            await self._cache.keep(self._session.providers[own.provider], own, request, ask.sample, reply, by=route)
+        own, request = routes[0], request_of(routes[0], ask)
+        await self._cache.keep(self._session.providers[own.provider], own, request, ask.sample, reply, by=route)
         return route, reply
 
     async def _kept(self, cache: Kept, route: Route, ask: Ask) -> Reply | None:
@@ -56,7 +57,7 @@ class _Call:
 
     session: Session
     random: Random
-    routes: list[Route]
+    routes: Sequence[Route]
     ask: Ask
     attempts: Attempts
     on_attempt: OnAttempt
@@ -70,7 +71,8 @@ class _Call:
     async def answer(self) -> tuple[Route, Reply]:
         """The chain: choose a route, make an attempt there, and do what its end says comes next."""
         while True:
-            self._pass_over()
+            if len(self.routes) > 1 and not self.faults:
+                self._pass_over()
             route = self.routes[self.place]
             ended = await (self._attempt(route) if route.hedge_s is None else self._hedged(route, route.hedge_s))
             if ended.reply is not None and (answer := self._taken(ended, ended.reply)) is not None:
@@ -96,8 +98,6 @@ class _Call:
 
     def _pass_over(self) -> None:
         """Leave a route that is not well for one that is; where none is, the one that is well first is waited for."""
-        if self.faults or len(self.routes) == 1:
-            return
         now = asyncio.get_running_loop().time()
         places = range(self.place, len(self.routes))
         in_use = [place for place in places if self._lane(place).shut(now) is None]
@@ -127,7 +127,7 @@ class _Call:
         else:
             following = Next(bool(ahead), "it was not sent")
         if following.wait_s is not None:
-            lane.tries = lane.tries.spent(fault)
+            lane.tries.spend(fault)
         return following, ahead[0] if following.elsewhere else None
 
     def _suits(self, fault: Fault, place: int, now: float) -> bool:
@@ -146,7 +146,7 @@ class _Call:
 
     # ---- attempts
 
-    def _attempt(self, route: Route, on_sent: OnSent = lambda: None) -> Copy:
+    def _attempt(self, route: Route, on_sent: OnSent | None = None) -> Copy:
         self.number += 1
         retries = self._retries(route)
         turn = Turn(
@@ -166,7 +166,7 @@ class _Call:
             nonlocal copy
             if (place := self._place_of_a_copy()) is None:
                 return None
-            self._lane(place).tries = self._lane(place).tries.spent()
+            self._lane(place).tries.spend()
             self.number += 1
             copy = self.number
             return self.attempts.make(self.routes[place], Turn(copy, again=True, extra=True))
@@ -202,8 +202,7 @@ class _Call:
     def _taken(self, ended: Ended, reply: Reply) -> tuple[Route, Reply] | None:
         """The answer, if it is one: what was cut at max_tokens may be asked for once more, or be none at all."""
         route = ended.route
-        taken_as_it_is = route.length == "accept" or (route.length == "grow" and (self.cut is not None or self.shown))
-        if reply.finish != "length" or taken_as_it_is:
+        if reply.finish != "length" or self._may_be_cut(route):
             self.on_attempt(ended.told())
             return route, reply
         most = route.sampling.max_tokens
@@ -216,3 +215,7 @@ class _Call:
         told = ended.told("twice as long an answer is asked for", wait_s=0.0)
         self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
         return None
+
+    def _may_be_cut(self, route: Route) -> bool:
+        """Whether an answer that was cut at max_tokens is taken as it is."""
+        return route.length == "accept" or (route.length == "grow" and (self.cut is not None or self.shown))

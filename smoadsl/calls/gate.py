@@ -52,10 +52,10 @@ class Gate:
             raise TurnedAway(fault)
         if others and not lane.is_open(now) and lane.last_fault is not None:
             raise TurnedAway(lane.last_fault)
+        may_begin = self._begun < _IN_A_PASS and not lane.line.owners and self._is_free(lane)
+        if may_begin and lane.ready_at(weight, patience, others, now) <= now:
+            return self._begin(lane, weight, now)  # nobody waits who could have begun before it
         ticket = Ticket(weight, owner, patience, others, loop.create_future())
-        may_begin = self._begun < _IN_A_PASS and self._is_free(lane) and lane.line.is_empty
-        if may_begin and lane.ready_at(ticket, now) <= now:
-            return self._begin(lane, ticket, now)  # nobody waits who could have begun before it
         lane.line.add(ticket, first=again)
         self._dispatch()
         try:
@@ -71,8 +71,10 @@ class Gate:
         """The request has ended."""
         self._under_way -= 1
         leave.lane.under_way -= 1
-        if not all(lane.line.is_empty for lane in self._turns):
-            self._dispatch()
+        for lane in self._turns:
+            if lane.line.owners:
+                self._dispatch()
+                return
 
     @property
     def is_idle(self) -> bool:
@@ -93,28 +95,25 @@ class Gate:
             ticket = lane.line.head
             if ticket is None or not self._is_free(lane):
                 continue
-            if (at := lane.ready_at(ticket, now)) > now:
+            if (at := lane.ready_at(ticket.weight, ticket.patience, ticket.others, now)) > now:
                 wake_at = min(wake_at, at)
                 continue
             lane.line.pop()
-            ticket.turn.set_result(self._begin(lane, ticket, now))
+            ticket.turn.set_result(self._begin(lane, ticket.weight, now))
             waiting.append(lane)
         self._wake(wake_at)
 
-    def _begin(self, lane: Lane, ticket: Ticket, now: float) -> Pass:
-        """Let a request begin; the turn of its route comes again after those of all others."""
+    def _begin(self, lane: Lane, weight: Weight, now: float) -> Pass:
+        """Let a request begin; the turn of its route comes again after those of all others. Who has to wait for the
+        next pass of the loop is looked for in it."""
         self._under_way += 1
-        self._count()
-        if self._turns[-1] is not lane:
-            self._turns.remove(lane)
-            self._turns.append(lane)
-        return lane.begin(ticket, now)
-
-    def _count(self) -> None:
-        """One more begins; who has to wait for the next pass is looked for in it."""
         if self._begun == 0:
             asyncio.get_running_loop().call_soon(self._pass)
         self._begun += 1
+        if self._turns[-1] is not lane:
+            self._turns.remove(lane)
+            self._turns.append(lane)
+        return lane.begin(weight, now)
 
     def _pass(self) -> None:
         was_full, self._begun = self._begun >= _IN_A_PASS, 0

@@ -36,14 +36,13 @@ class Pass:
     """A request's leave to begin. `probe`: what becomes of it decides whether the route is used again."""
 
     lane: "Lane"
-    ticket: Ticket
     grant: Grant
     probe: bool
 
 
 @dataclass(slots=True)
 class Line:
-    """Who waits: each owner's requests in order, the owners in turn."""
+    """Who waits: each owner's requests in order, the owners in turn; nobody, not even one who gave up, without any."""
 
     owners: OrderedDict[str, deque[Ticket]] = field(default_factory=OrderedDict)
 
@@ -54,11 +53,6 @@ class Line:
             self.owners.move_to_end(ticket.owner, last=False)
         else:
             waiting.append(ticket)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody waits, not even one who gave up."""
-        return not self.owners
 
     @property
     def head(self) -> Ticket | None:
@@ -119,32 +113,36 @@ class Lane:
         """Whether the provider has said of late that there are too many requests: no copies are made then."""
         return now - self._refused_at < _THROTTLED_S or self._cool_until > now
 
-    def ready_at(self, ticket: Ticket, now: float) -> float:
-        """When the request may begin."""
-        opens_at = self.opens_at(now)
-        if ticket.patience == NEVER_WAITS and not ticket.others:
-            opens_at = min(opens_at, max(now, self._cool_until))
-        return max(opens_at, self.limits.ready_at(ticket.weight, now))
+    def ready_at(self, weight: Weight, patience: int, others: bool, now: float) -> float:
+        """When a request may begin: not before now."""
+        at = self.limits.ready_at(weight, now)
+        if self._cool_until > at:
+            at = self._cool_until
+        if type(self._breaker) is breaker.Closed or (patience == NEVER_WAITS and not others):
+            return at
+        return max(at, breaker.opens_at(self._breaker, now))
 
-    def begin(self, ticket: Ticket, now: float) -> Pass:
+    def begin(self, weight: Weight, now: float) -> Pass:
         """The request begins."""
         before, self._breaker = self._breaker, breaker.begun(self._breaker)
         self.under_way += 1
-        return Pass(self, ticket, self.limits.begin(ticket.weight, now), self._breaker is not before)
+        return Pass(self, self.limits.begin(weight, now), self._breaker is not before)
 
     def answered(self, leave: Pass, reply: Reply, now: float) -> None:
         """The request has its reply."""
         self._well(leave, now)
         self._just_answered = True
-        self.tries = self.tries.answered()
-        self._heard(leave, reply.exchange, now)
+        self.tries.answered()
+        if reply.exchange.allowances:
+            self._heard(leave, reply.exchange, now)
         self.limits.settle(leave.grant, reply.usage)
 
     def failed(self, leave: Pass, fault: Fault, now: float) -> None:
         """The request failed: the breaker, the limits and those who wait learn of it."""
         rule = rule_of(fault)
         self.last_fault = fault
-        self._heard(leave, fault.exchange, now)
+        if fault.exchange.allowances:
+            self._heard(leave, fault.exchange, now)
         if rule.again is Again.PACED:
             self.limits.refused(leave.grant, now, fault.retry_after_s is not None)
             self._refused_at = now

@@ -86,7 +86,7 @@ class Learned:
         if self._window is None:
             self._on_trial.append(sent)
         else:
-            self._window.take(Taken(now, 1))
+            self._window.take(1, now)
         return sent
 
     def accepted(self, sent: Sent) -> None:

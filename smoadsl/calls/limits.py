@@ -1,23 +1,29 @@
 """Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
-from smoadsl.adapters.words import size_of
+from smoadsl.adapters.words import size_of_all
 from smoadsl.calls.learned import Learned, Sent
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.calls.told import Told
 from smoadsl.calls.window import Taken, Window
 
-Weight = Mapping[Unit, float]
+
+class Weight(NamedTuple):
+    """What a request counts for, a field for each `Unit`."""
+
+    requests: float
+    tokens: float
+    input_tokens: float
+    output_tokens: float
 
 
 def weight_of(request: Request) -> Weight:
     """The most that a request can count for: one token for two bytes that it says, and all that it may answer."""
-    size = sum([size_of(message.content) for message in request.messages])
-    output = request.sampling.max_tokens
-    return {"requests": 1, "tokens": size // 2 + output, "input_tokens": size // 2, "output_tokens": output}
+    input_tokens, output_tokens = size_of_all(request.messages) // 2, request.sampling.max_tokens
+    return Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
 
 
 @dataclass(slots=True)
@@ -40,32 +46,29 @@ class Limits:
             self._declared["tokens"] = _window(provider.tokens_rate)
         self._told: dict[Unit, Told] = {}
         self._learned = Learned(self._declared.get("requests"))
+        self._all: list[tuple[Unit, Window | Told]] = [*self._declared.items()]
 
     def apart(self) -> "Limits":
         """Limits of one model alone: what is declared is shared, what is told and learned is its own."""
         limits = Limits.__new__(Limits)
         limits._declared, limits._told = self._declared, {}
         limits._learned = Learned(self._declared.get("requests"))
+        limits._all = [*self._declared.items()]
         return limits
 
     def ready_at(self, weight: Weight, now: float) -> float:
         """When a request of this weight may begin."""
         at = self._learned.ready_at(now)
-        for windows in (self._declared, self._told):
-            for unit, window in windows.items():
-                at = max(at, window.ready_at(weight[unit], now))
+        for unit, window in self._all:
+            ready_at = window.ready_at(getattr(weight, unit), now)
+            if ready_at > at:
+                at = ready_at
         return at
 
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
-        grant = Grant(now, self._learned.sent(now))
-        for unit, window in self._declared.items():
-            taken = Taken(now, weight[unit])
-            window.take(taken)
-            grant.taken.append((unit, window, taken))
-        for unit, told in self._told.items():
-            grant.taken.append((unit, told, told.take(weight[unit], now)))
-        return grant
+        taken = [(unit, window, window.take(getattr(weight, unit), now)) for unit, window in self._all]
+        return Grant(now, self._learned.sent(now), taken)
 
     def fits(self, exchange: Exchange) -> bool:
         """Whether what an answer tells is of these limits: the same size, where one is known."""
@@ -81,6 +84,7 @@ class Limits:
                 if not allowance.limit:
                     continue
                 told = self._told[allowance.unit] = Told(allowance.limit)
+                self._all.append((allowance.unit, told))
                 for sent in self._learned.log if allowance.unit == "requests" else ():
                     told.take(1, sent.at)
             self._told[allowance.unit].heard(allowance, grant.at, now)
@@ -96,14 +100,10 @@ class Limits:
         self._learned.accepted(grant.sent)
         if usage is None or usage.estimated or not grant.taken:
             return
-        actual: Weight = {
-            "requests": 1,
-            "tokens": usage.input_tokens + usage.output_tokens,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-        }
+        input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+        actual = Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
         for unit, window, taken in grant.taken:
-            window.settle(taken, actual[unit])
+            window.settle(taken, getattr(actual, unit))
 
 
 def _window(rate: Rate) -> Window:

@@ -9,6 +9,7 @@ from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault
 from smoadsl.adapters.words import Secrets
 from smoadsl.builtins.providers import dialect_of
+from smoadsl.calls.alarm import Countdown
 from smoadsl.calls.gate import Gate
 from smoadsl.calls.keys import Bound, Keys
 from smoadsl.calls.lane import Lane
@@ -34,6 +35,7 @@ class Session:
         self._adapters: dict[str, Adapter] = {}
         self._secrets: dict[str, Secrets] = {}
         self._gates: dict[str, Gate] = {}
+        self._countdowns: dict[float, Countdown] = {}
         self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
 
@@ -87,6 +89,12 @@ class Session:
         """Raises `Fault` when one of these providers lacks a key that it needs."""
         for name in sorted(set(names)):
             self.connection(name)
+
+    def countdown(self, after_s: float) -> Countdown:
+        """What ends all that takes longer than this."""
+        if after_s not in self._countdowns:
+            self._countdowns[after_s] = Countdown(after_s)
+        return self._countdowns[after_s]
 
     def gate(self, name: str) -> Gate:
         """The one way to a provider."""

@@ -47,7 +47,7 @@ class Told:
         taken = Taken(now, amount)
         self._log.append(taken)
         if self._window:
-            self._window.take(taken)
+            self._window.add(taken)
         return taken
 
     def settle(self, taken: Taken, amount: float) -> None:

@@ -1,9 +1,8 @@
 """Tries, to bound how many more attempts a route sees than it was asked calls: at most 1.2 times as many and ten."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 from smoadsl.adapters.base import Fault, FaultKind
-from smoadsl.adapters.values import value
 
 _PER_CALL = 0.2
 _START = 10.0
@@ -11,7 +10,7 @@ _MOST = 100.0
 _MOST_FOR_REFUSED = 1_000.0
 
 
-@value(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tries:
     """What may still be spent on retries and hedges of one route. Each call's first attempt there earns a fifth of one.
     Each good answer earns a whole one more for what a provider that is well refuses for the rate, or never saw."""
@@ -27,19 +26,22 @@ class Tries:
         """Whether one more attempt may follow this fault."""
         return self.any or (_is_harmless(fault) and self.for_refused >= 1.0)
 
-    def earned(self) -> "Tries":
+    def called(self) -> None:
         """A call makes its first attempt."""
-        return Tries(min(_MOST, self.left + _PER_CALL), self.for_refused)
+        if self.left < _MOST:
+            self.left = min(_MOST, self.left + _PER_CALL)
 
-    def spent(self, fault: Fault | None = None) -> "Tries":
+    def spend(self, fault: Fault | None = None) -> None:
         """Another attempt follows this fault; without one, a copy is made of an attempt that is slow."""
         if fault is not None and _is_harmless(fault) and self.for_refused >= 1.0:
-            return replace(self, for_refused=self.for_refused - 1.0)
-        return replace(self, left=self.left - 1.0)
+            self.for_refused -= 1.0
+        else:
+            self.left -= 1.0
 
-    def answered(self) -> "Tries":
+    def answered(self) -> None:
         """A good answer came."""
-        return Tries(self.left, min(_MOST_FOR_REFUSED, self.for_refused + 1.0))
+        if self.for_refused < _MOST_FOR_REFUSED:
+            self.for_refused += 1.0
 
 
 def _is_harmless(fault: Fault) -> bool:

@@ -32,30 +32,38 @@ class Window:
         self.count = count
         self.period_s = period_s
         for taken in log:
-            self.take(taken)
+            self.add(taken)
 
     def ready_at(self, amount: float, now: float) -> float:
         """When so much may be taken; more than the whole count is given once nothing else was taken for a period."""
+        count, period_s = self.count, self.period_s
         self._forget(now)
-        due = self._total + min(amount, self.count) - self.count
+        due = self._total + (amount if amount < count else count) - count
         at = now
         if due > 1e-9:
-            span_s = self.period_s * (1 + _SLACK)
+            span_s = period_s * (1 + _SLACK)
             for taken in self._log:
                 if due <= 1e-9:
                     break
                 due -= taken.amount
                 at = taken.at + span_s
-        if self.period_s <= _SHORT_S:
-            at_once = max(1.0, self.count * _AT_ONCE) * self.period_s / self.count
+        if period_s <= _SHORT_S and self._even_at > at:
+            at_once = max(1.0, count * _AT_ONCE) * period_s / count
             at = max(at, self._even_at - at_once)
-        return max(at, now)
+        return at if at > now else now
 
-    def take(self, taken: Taken) -> None:
+    def take(self, amount: float, now: float) -> Taken:
         """Take it, allowed or not."""
+        taken = Taken(now, amount)
+        self.add(taken)
+        return taken
+
+    def add(self, taken: Taken) -> None:
+        """It was taken then."""
         self._log.append(taken)
         self._total += taken.amount
-        self._even_at = max(self._even_at, taken.at) + taken.amount * self.period_s / self.count
+        since = self._even_at if self._even_at > taken.at else taken.at
+        self._even_at = since + taken.amount * self.period_s / self.count
 
     def settle(self, taken: Taken, amount: float) -> None:
         """It was more or less in the end."""
@@ -84,7 +92,7 @@ class Bucket:
         self.count = count
         self.period_s = period_s
         for taken in log:
-            self.take(taken)
+            self.add(taken)
 
     def ready_at(self, amount: float, now: float) -> float:
         """When so much may be taken; more than it holds is given once it is full."""
@@ -92,8 +100,8 @@ class Bucket:
         due = min(amount, self._most) - self._level
         return now if due <= 1e-9 else now + due * self._step_s
 
-    def take(self, taken: Taken) -> None:
-        """Take it, allowed or not."""
+    def add(self, taken: Taken) -> None:
+        """It was taken then, allowed or not."""
         self._fill(taken.at)
         self._level -= taken.amount
 

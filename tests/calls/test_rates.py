@@ -18,7 +18,7 @@ from smoadsl.adapters.base import Allowance, Fault, FaultKind, Request
 from smoadsl.adapters.scripted import Answer
 from smoadsl.calls.route import Provider, Rate, Route
 from smoadsl.calls.told import Told
-from smoadsl.calls.window import Taken, Window
+from smoadsl.calls.window import Window
 from smoadsl.tools.virtual_clock import run_virtually
 from tests.calls.asking import LAB, ROUTE, asked, caller_of, pipeline, session_of
 from tests.calls.servers import COUNTINGS, Counting, Limited, counter
@@ -177,7 +177,7 @@ def test_a_window_is_never_exceeded(wanted: list[tuple[float, int]], count: int,
     taken: list[tuple[float, int]] = []
     for pause_s, amount in wanted:
         now = window.ready_at(amount, now + pause_s)
-        window.take(Taken(now, amount))
+        window.take(amount, now)
         taken.append((now, amount))
         inside = [size for at, size in taken if now - period_s < at]
         assert sum(inside) <= count or inside == [amount]
