@@ -52,10 +52,7 @@ def _plain(request: Request, body: JSON, exchange: Exchange) -> Reply | None:
 
 
 def _says_more(said: dict[str, JSON], than: tuple[str, ...]) -> bool:
-    for name, value in said.items():
-        if value and name not in than:
-            return True
-    return False
+    return any(value and name not in than for name, value in said.items())
 
 
 def _take_about(so_far: Gathering, body: dict[str, JSON]) -> None:

@@ -108,24 +108,17 @@ class Budget:
         `extra` does not fit does not make the budget spent."""
         for budget in self._chain:
             budget._check(cost, last and budget is self, extra)
-        for budget in self._chain:
-            budget._take(cost)
+        self._take(cost.calls, cost.tokens, cost.usd)
 
     def settle(self, reserved: Cost, actual: Cost) -> None:
         """Give back what a call did not need."""
+        self._take(actual.calls - reserved.calls, actual.tokens - reserved.tokens, actual.usd - reserved.usd)
+
+    def _take(self, calls: int, tokens: int, usd: Decimal) -> None:
         for budget in self._chain:
-            budget._give_back(reserved)
-            budget._take(actual)
-
-    def _give_back(self, cost: Cost) -> None:
-        self._calls -= cost.calls
-        self._tokens -= cost.tokens
-        self._usd -= cost.usd
-
-    def _take(self, cost: Cost) -> None:
-        self._calls += cost.calls
-        self._tokens += cost.tokens
-        self._usd += cost.usd
+            budget._calls += calls
+            budget._tokens += tokens
+            budget._usd += usd
 
     @property
     def is_limited(self) -> bool:

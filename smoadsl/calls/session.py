@@ -18,6 +18,9 @@ from smoadsl.calls.route import Env, Provider, Route
 Opener = Callable[[str, Connection], Adapter]  # the adapter's name, and what it connects to
 
 
+_NO_SECRETS = Secrets()
+
+
 class Session:
     """An asynchronous context manager. `environ` is where keys are looked up, `opener` how adapters are made, `allowed`
     where keys may go beside what is well known. Entering raises `Unbound` when one would go elsewhere."""
@@ -60,9 +63,9 @@ class Session:
             self._adapters[name] = adapter
         return self._adapters[name]
 
-    def secrets(self, name: str) -> tuple[str, ...]:
+    def secrets(self, name: str) -> Secrets:
         """What may not stand in an answer of a provider; nothing before its adapter is open."""
-        return self._secrets.get(name, ())
+        return self._secrets.get(name, _NO_SECRETS)
 
     def connection(self, name: str) -> Connection:
         """What the provider is reached by. Raises `Fault` when a key that it needs is not set, or not for it."""

@@ -84,11 +84,11 @@ class Answering:
             if shown or aggregate.otherwise == "fail" or best is None:
                 raise RoundFailed(f"the aggregate failed: {fault.message}") from fault
             why = f"the aggregate failed ({fault.message}); this is the response of {best.agent}"
-            self._asker.tell(events.Degraded, layer=layer, round=number, why=why)
+            self._asker.degrade(layer, number, why)
             return best.text
         if reply.finish == "length":
             why = f"the answer was cut at max_tokens = {aggregate.call.max_tokens}"
-            self._asker.tell(events.Degraded, layer=layer, round=number, why=why)
+            self._asker.degrade(layer, number, why)
         return reply.text
 
     async def _structured(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import field, replace
 from functools import partial
 from itertools import count
@@ -22,6 +23,7 @@ from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
 _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
+_NO_ALARM = nullcontext()
 Emit = Callable[[events.Event], None]
 
 
@@ -55,20 +57,22 @@ class Asker:
         self._emit = emit
         self._seed = seed
         self._owner = f"run {next(_RUNS)}"
-        self._books = Books(asyncio.get_running_loop().time())
+        self._time = asyncio.get_running_loop().time
+        self._books = Books(self._time())
         self._row = row or {}
         self._clocks: dict[float, Clock] = {}
+        self._degraded: list[str] = []
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
         inner = Asker(self._caller, self._emit, self._seed, budget, self._row)
-        inner._books, inner._owner = self._books, self._owner
+        inner._books, inner._owner, inner._degraded = self._books, self._owner, self._degraded
         return inner
 
     @property
     def now(self) -> float:
         """Seconds since the run began."""
-        return asyncio.get_running_loop().time() - self._books.begun
+        return self._time() - self._books.begun
 
     @property
     def totals(self) -> events.Totals:
@@ -79,8 +83,18 @@ class Asker:
         """Why no new call is made; empty while some may be."""
         return self.budget.spent if self.budget else ""
 
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What has not gone as it was written."""
+        return tuple(self._degraded)
+
     def tell(self, event: Callable[..., events.Event], **values: Any) -> None:
         self._emit(event(at_s=self.now, **values))
+
+    def degrade(self, layer: str, round_: int, why: str) -> None:
+        """Tell that the run goes on, but not as it was written."""
+        self._degraded.append(why)
+        self.tell(events.Degraded, layer=layer, round=round_, why=why)
 
     async def ask(
         self,
@@ -99,7 +113,7 @@ class Asker:
         meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, messages, schema, 0, most))
         deadline = self.budget.deadline(last) if self.budget else None
         try:
-            late = deadline is not None and asyncio.get_running_loop().time() >= deadline.at
+            late = deadline is not None and self._time() >= deadline.at
             meter.open(late, n * call.routes[0].sampling.max_tokens)
         except Exhausted as exhausted:
             raise Fault(FaultKind.LOCAL, str(exhausted)) from None
@@ -111,11 +125,10 @@ class Asker:
         ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n, self._row)
         attempted = partial(self._attempted, number)
         try:
-            if deadline is None:
-                reply = await self._answers(routes, ask, meter, attempted, on_text)
-            else:
-                with Alarm(self._clock(deadline.at)):
-                    reply = await self._answers(routes, ask, meter, attempted, on_text)
+            with _NO_ALARM if deadline is None else Alarm(self._clock(deadline.at)):
+                _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
+                if n > 1:
+                    reply = await self._completed(reply, routes, ask, meter, attempted)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
@@ -134,11 +147,10 @@ class Asker:
             self._clocks[at] = Clock(at)
         return self._clocks[at]
 
-    async def _answers(
-        self, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt, on_text: OnText | None
+    async def _completed(
+        self, reply: Reply, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt
     ) -> Reply:
         """All the answers to a call. Those that were cut or refused are asked for once more."""
-        _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
         missing = ask.n - 1 - len(reply.others)
         if not missing:
             return reply

@@ -55,15 +55,8 @@ async def execute(
 
     `around` is a budget that several runs share; this one spends from it as well as from the plan's own.
     """
-    degraded: list[str] = []
-
-    def hear(event: events.Event) -> None:
-        if isinstance(event, events.Degraded):
-            degraded.append(event.why)
-        emit(event)
-
     mixed = f"{seed}\x00{conversation.prompt}"
-    asker = Asker(caller, hear, mixed, around, conversation.input)
+    asker = Asker(caller, emit, mixed, around, conversation.input)
     asker.tell(events.RunStarted, plan=plan, messages=conversation.messages, input=dict(conversation.input), seed=seed)
     try:
         text = await _Execution(plan, plan.pipeline, conversation, asker, mixed).text()
@@ -73,7 +66,7 @@ async def execute(
     except asyncio.CancelledError:
         asker.tell(events.RunFailed, message=events.INTERRUPTED, totals=asker.totals)
         raise
-    answer = Answer(text, read_answer(plan.pipeline.answer, text), tuple(degraded), asker.totals)
+    answer = Answer(text, read_answer(plan.pipeline.answer, text), asker.degraded, asker.totals)
     asker.tell(events.RunFinished, text=text, value=answer.value, degraded=answer.degraded, totals=answer.totals)
     return answer
 
@@ -191,7 +184,7 @@ class _Execution:
         return False
 
     def _go_on_with_less(self, shown_as: str, number: int, why: str) -> bool:
-        self._asker.tell(events.Degraded, layer=shown_as, round=number, why=why)
+        self._asker.degrade(shown_as, number, why)
         return True
 
     async def _respond(self, step: Step, carried: Sequence[Response], agent: Agent) -> Response:

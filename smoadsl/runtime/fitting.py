@@ -10,7 +10,6 @@ from dataclasses import replace
 from smoadsl.adapters.base import Message
 from smoadsl.adapters.words import size_of
 from smoadsl.plan.plan import Call
-from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker
 from smoadsl.runtime.prompts import Response
 
@@ -40,7 +39,7 @@ def fitted(
         f"what {who} reads is too long for {route.model}, which can hold {route.context:,} tokens: "
         f"the longest responses were cut to {most:,} bytes"
     )
-    asker.tell(events.Degraded, layer=layer, round=round_, why=why)
+    asker.degrade(layer, round_, why)
     return write([replace(r, text=_cut(r.text, most)) if size_of(r.text) > most else r for r in responses])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from smoadsl.adapters.base import Message, Usage
 from smoadsl.adapters.values import value
-from smoadsl.adapters.words import size_of
+from smoadsl.adapters.words import size_of, size_of_all
 from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
 from smoadsl.plan.plan import Call
@@ -152,7 +152,7 @@ def cost_at_most(
 ) -> Worst:
     """The worst case of a call: its input counted as one token for two bytes, and all that it may answer, or so many
     tokens if that is more."""
-    size = sum([size_of(message.content) for message in messages]) + (size_of(json.dumps(schema)) if schema else 0)
+    size = size_of_all(messages) + (size_of(json.dumps(schema)) if schema else 0)
     input_tokens = size // 2 + 1 + more_input_tokens
     most, dearest, is_priced = 0, _NOTHING, True
     for route in call.routes:

@@ -1,9 +1,10 @@
 """Rounds, to have the agents of a layer answer: all at once, some of them left idle, the slow ones left behind."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from smoadsl.builtins.judges import shuffled
 from smoadsl.builtins.verdicts import Question
@@ -22,7 +23,7 @@ class RoundFailed(Exception):
     """A round without enough responses; the message says who failed, and how."""
 
 
-Respond = Callable[[Agent], Awaitable[Response]]
+Respond = Callable[[Agent], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ async def _routed(
     if verdict is not None:
         return set(verdict.best), verdict.reason
     why = f"the router {router.model} gave no choice that can be read; the first {gate.count} agents run"
-    asker.tell(events.Degraded, layer=shown_as, round=0, why=why)
+    asker.degrade(shown_as, 0, why)
     return set(names[: gate.count]), ""
 
 
@@ -80,7 +81,8 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
     """The responses of a round in declared order, whatever order they came in. Raises `RoundFailed`."""
     values = dict(team.values) if number == 1 else {}
     asker.tell(events.RoundStarted, layer=team.shown_as, round=number, agents=team.names, values=values)
-    tasks = [asyncio.ensure_future(respond(agent)) for agent in team.agents]
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(respond(agent)) for agent in team.agents]
     try:
         await _enough(team, tasks)
     finally:
@@ -98,7 +100,7 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
         late = [name for name, task in zip(team.names, tasks, strict=True) if task.cancelled()]
         failures += [f"{', '.join(late)} did not answer in time"] if late else []
         why = f"{len(answered)} of {len(tasks)} agents answered: {'; '.join(failures)}"
-        asker.tell(events.Degraded, layer=team.shown_as, round=number, why=why)
+        asker.degrade(team.shown_as, number, why)
     return tuple(answered)
 
 

@@ -163,7 +163,7 @@ class Selector:
             raise NoVerdict(f"layer {at.layer}, round {at.number}: the judge {model} {why}")
         decides: Free = "consensus" if otherwise == "fail" else otherwise
         why = f"the judge {model} {why}; {decides} decided"
-        self._asker.tell(events.Degraded, layer=at.layer, round=at.number, why=why)
+        self._asker.degrade(at.layer, at.number, why)
         return self._free(decides, responses, keep, at.seed)
 
     def _free(self, kind: Free, responses: Sequence[Response], keep: int, seed: str, shown: str = "") -> _Order:

@@ -53,4 +53,4 @@ async def ask_moderator(
 def tell_no_word(asker: Asker, call: Call, layer: str, number: int) -> None:
     """A moderator without a word has said no, and the run is degraded."""
     why = f"was not asked, as {asker.spent}" if asker.spent else "gave no verdict that can be read"
-    asker.tell(events.Degraded, layer=layer, round=number, why=f"the moderator {call.model} {why}; that counts as no")
+    asker.degrade(layer, number, f"the moderator {call.model} {why}; that counts as no")
