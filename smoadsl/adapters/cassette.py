@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,11 @@ class Recording:
                 self._write(name, asked)
             raise
         if not (isinstance(answer, Fault) and answer.kind is FaultKind.LOCAL):
-            times = {"took_s": round(clock() - begun, 3), "text_after_s": next(iter(texts), None)}
-            answers[place] = taped(self._connection, answer).model_copy(update=times)
+            answers[place] = replace(
+                taped(answer, self._connection),
+                took_s=round(clock() - begun, 3),
+                text_after_s=next(iter(texts), None),
+            )
             try:
                 self._write(name, asked)
             except OSError as error:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
-from smoadsl.adapters.values import model_of
+from smoadsl.adapters.values import value
 from smoadsl.adapters.words import redacted, without
 
 _SIZE_LIMIT = 64 << 20
@@ -23,14 +24,15 @@ class Damaged(Exception):
     """A file that is no tape, or not as it was written; the message says why, as the end of a sentence."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
-class TapedFault(_Strict):
+@value(frozen=True)
+class TapedFault:
     """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came, `text_after_s`:
     after how long the first text did, where there was some."""
 
+    __pydantic_config__ = _STRICT
     kind: str
     message: str
     status: int | None
@@ -42,18 +44,22 @@ class TapedFault(_Strict):
     text_after_s: float | None = None
 
 
-class TapedChoice(_Strict):
+@value(frozen=True)
+class TapedChoice:
     """One answer of those that a reply holds."""
 
+    __pydantic_config__ = _STRICT
     text: str
     finish: Finish
     reasoning: str
 
 
-class TapedReply(_Strict):
+@value(frozen=True)
+class TapedReply:
     """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come,
     `text_after_s`: the first of its text, where it was streamed."""
 
+    __pydantic_config__ = _STRICT
     choices: list[TapedChoice]
     faults: list[TapedFault]
     usage: dict[str, int | bool]
@@ -63,9 +69,11 @@ class TapedReply(_Strict):
     text_after_s: float | None = None
 
 
-class TapedSilence(_Strict):
+@value(frozen=True)
+class TapedSilence:
     """No answer: whoever asked did not wait for one any longer. `text_after_s`: when text came all the same."""
 
+    __pydantic_config__ = _STRICT
     silence: Literal[True] = True
     text_after_s: float | None = None
 
@@ -73,9 +81,10 @@ class TapedSilence(_Strict):
 Taped = TapedReply | TapedFault | TapedSilence
 
 
-class Tape(_Strict):
+class Tape(BaseModel):
     """All that was answered to one request, in the order in which it was asked."""
 
+    model_config = _STRICT
     tape: Literal[1]
     request: dict[str, Any]
     answers: list[Taped]
@@ -105,39 +114,39 @@ def digest(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def taped(connection: Connection, answer: Reply | Fault) -> TapedReply | TapedFault:
-    """An answer as it is written down. A key that came back in it is not."""
+def taped(answer: Reply | Fault, connection: Connection | None = None) -> TapedReply | TapedFault:
+    """An answer as it is written down. A key of the connection's that came back in it is not; one that was handed on by
+    a call has none in it."""
     if isinstance(answer, Fault):
-        return _taped_fault(connection, answer)
-    usage, secrets = answer.usage, connection.secrets
-    choices = [
-        model_of(
-            TapedChoice, text=without(one.text, secrets), finish=one.finish, reasoning=without(one.reasoning, secrets)
-        )
-        for one in answer.answers
-    ]
-    return model_of(
-        TapedReply,
-        choices=choices,
-        faults=[_taped_fault(connection, fault) for fault in answer.faults],
-        usage={
+        return _taped_fault(answer, connection)
+    usage, choices = answer.usage, [TapedChoice(answer.text, answer.finish, answer.reasoning)]
+    if answer.others:
+        choices += [TapedChoice(one.text, one.finish, one.reasoning) for one in answer.others]
+    if connection is not None:
+        choices = [_without(choice, connection.secrets) for choice in choices]
+    return TapedReply(
+        choices,
+        [_taped_fault(fault, connection) for fault in answer.faults] if answer.faults else [],
+        {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "estimated": usage.estimated,
             "cached_tokens": usage.cached_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
         },
-        model=answer.model,
-        lost_events=answer.lost_events,
-        took_s=0.0,
-        text_after_s=None,
+        answer.model,
+        answer.lost_events,
     )
 
 
-def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
+def _without(choice: TapedChoice, secrets: Iterable[str]) -> TapedChoice:
+    return TapedChoice(without(choice.text, secrets), choice.finish, without(choice.reasoning, secrets))
+
+
+def _taped_fault(fault: Fault, connection: Connection | None) -> TapedFault:
     return TapedFault(
         kind=fault.kind.value,
-        message=redacted(fault.message, connection),
+        message=fault.message if connection is None else redacted(fault.message, connection),
         status=fault.status,
         retry_after_s=fault.retry_after_s,
         billed=fault.billed,
@@ -149,8 +158,16 @@ def _taped_fault(connection: Connection, fault: Fault) -> TapedFault:
 def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
     """The answer that was written down."""
     if isinstance(answer, TapedFault):
-        return Fault(FaultKind(answer.kind), **answer.model_dump(exclude={"kind", "took_s", "text_after_s"}))
-    first, *others = [Choice(**choice.model_dump()) for choice in answer.choices]
+        return Fault(
+            FaultKind(answer.kind),
+            answer.message,
+            status=answer.status,
+            retry_after_s=answer.retry_after_s,
+            billed=answer.billed,
+            reason=answer.reason,
+            should_retry=answer.should_retry,
+        )
+    first, *others = [Choice(choice.text, choice.finish, choice.reasoning) for choice in answer.choices]
     return Reply(
         text=first.text,
         finish=first.finish,
@@ -165,7 +182,7 @@ def untaped(answer: TapedReply | TapedFault) -> Reply | Fault:
 
 def write_tape(path: Path, request: dict[str, Any], answers: list[Taped]) -> None:
     """Write a tape in one go: who finds the file finds a whole one, which only its owner can read."""
-    body = {"tape": _VERSION, "request": request, "answers": [answer.model_dump() for answer in answers]}
+    body = {"tape": _VERSION, "request": request, "answers": [asdict(answer) for answer in answers]}
     content = orjson.dumps({**body, "sha256": digest(body)}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tape-")  # 0600
@@ -187,7 +204,7 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Taped]:
         raise Damaged(f"it has more than {_SIZE_LIMIT} bytes")
     try:
         body = orjson.loads(content)
-        tape = Tape.model_validate(body)
+        tape = Tape.model_validate_json(content)
         for answer in tape.answers:
             if not isinstance(answer, TapedSilence):
                 untaped(answer)  # so that what can not be read is known here

@@ -8,9 +8,10 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from smoadsl.adapters.base import Connection, Fault, FaultKind, Message, OnText, Reply, Usage
+from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
 from smoadsl.adapters.values import model_of, value
+from smoadsl.adapters.words import size_of_all
 from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Deadline, Exhausted
@@ -22,7 +23,6 @@ from smoadsl.runtime.meter import Books, Meter, cost_at_most
 from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
-_NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 _NO_ALARM = nullcontext()
 Emit = Callable[[events.Event], None]
 
@@ -110,7 +110,8 @@ class Asker:
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
         n = len(place.samples) or 1
-        meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, messages, schema, 0, most))
+        size = size_of_all(messages)
+        meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, size, schema, 0, most))
         deadline = self.budget.deadline(last) if self.budget else None
         try:
             late = deadline is not None and self._time() >= deadline.at
@@ -223,7 +224,7 @@ class Asker:
                 why=attempt.why,
                 queued_s=attempt.queued_s,
                 received_bytes=attempt.received_bytes,
-                answer=None if attempt.answer is None else taped(_NOBODY, attempt.answer),
+                answer=None if attempt.answer is None else taped(attempt.answer),
                 shown=attempt.shown,
                 text_after_s=attempt.text_after_s,
             )

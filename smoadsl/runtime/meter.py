@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from smoadsl.adapters.base import Message, Usage
+from smoadsl.adapters.base import Usage
 from smoadsl.adapters.values import value
-from smoadsl.adapters.words import size_of, size_of_all
+from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
 from smoadsl.plan.plan import Call
@@ -145,14 +145,14 @@ class Bill:
 
 def cost_at_most(
     call: Call,
-    messages: tuple[Message, ...],
+    size: int,
     schema: Mapping[str, Any] | None = None,
     more_input_tokens: int = 0,
     output_tokens: int = 0,
 ) -> Worst:
-    """The worst case of a call: its input counted as one token for two bytes, and all that it may answer, or so many
-    tokens if that is more."""
-    size = size_of_all(messages) + (size_of(json.dumps(schema)) if schema else 0)
+    """The worst case of a call that is sent messages of so many bytes: one token for two of them, and all that it may
+    answer, or so many tokens if that is more."""
+    size += size_of(json.dumps(schema)) if schema else 0
     input_tokens = size // 2 + 1 + more_input_tokens
     most, dearest, is_priced = 0, _NOTHING, True
     for route in call.routes:

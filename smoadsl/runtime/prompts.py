@@ -1,14 +1,16 @@
 """Prompts, to write the messages of each call: what an agent, a judge, a moderator and the aggregate are sent."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from smoadsl.adapters.base import Message
 from smoadsl.adapters.values import value
+from smoadsl.adapters.words import size_of, size_of_all
 from smoadsl.builtins.answers import AnswerForm, read_answer
 from smoadsl.plan.plan import Agent, Call, Judge
 from smoadsl.runtime.conversation import Conversation
-from smoadsl.runtime.render import render
+from smoadsl.runtime.render import RenderError, render
 
 
 @value(frozen=True, eq=False, slots=True)
@@ -43,6 +45,9 @@ class InRound(Protocol):
 
     @property
     def number(self) -> int: ...
+
+
+_CONVERSATION = ("prompt", "messages", "input")  # what tells a template of it
 
 
 class _Told(NamedTuple):
@@ -80,6 +85,21 @@ class Prompts:
     def aggregate(self, call: Call, references: Sequence[Response], layer: str, round_: int) -> tuple[Message, ...]:
         values = {"role": "", "layer": layer, "round": round_, "agent": "aggregate"}
         return self._to_agent(call, "", references, None, values)
+
+    def aggregate_size(self, call: Call, agents: tuple[str, ...]) -> int | None:
+        """How many bytes the aggregate is sent besides the texts of these agents' responses; None where its template
+        can not be filled with theirs."""
+        template = self._templates[call.template]
+        try:
+            if any(word in template for word in _CONVERSATION):
+                return size_of_all(self.aggregate(call, [Response(agent, "", None) for agent in agents], "", 0))
+            messages = self._conversation.messages
+            size = size_of_all(messages) + 2 * sum(
+                [message.role == "system" for message in messages]
+            )  # they are joined
+            return size + (_size_without_texts(template, agents) if agents or not call.built_in else 0)
+        except RenderError:
+            return None
 
     def _to_agent(
         self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
@@ -143,6 +163,15 @@ class Prompts:
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         return render(self._templates[template], template, {**self._shared, **values})
+
+
+@lru_cache(maxsize=1_000)
+def _size_without_texts(template: str, agents: tuple[str, ...]) -> int:
+    """The bytes of the aggregate's template filled with empty responses: the same for all conversations that it does
+    not speak of."""
+    references = [Response(agent, "", None).data() for agent in agents]
+    values = {"role": "", "layer": "", "round": 0, "agent": "aggregate", "references": references, "own": None}
+    return size_of(Prompts({"": template}, Conversation.of(""))._render("", values))
 
 
 def _anonymous(labelled: Mapping[str, Response]) -> list[dict[str, Any]]:

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from smoadsl.adapters.base import Connection, Reply
+from smoadsl.adapters.base import Reply
 from smoadsl.adapters.tape import TapedReply, taped, untaped
 from smoadsl.scale.schema import LedgerError
-
-_NOBODY = Connection("")  # adapters have taken keys out of what they hand on
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +66,21 @@ class Bought:
 
 def written_reply(reply: Reply, took_s: float) -> str:
     """What `TapedReply` reads; to make one of it first would take several times as long."""
-    faults = [taped(_NOBODY, fault).model_dump() for fault in reply.faults]
+    faults = [taped(fault) for fault in reply.faults]
     told = {"choices": reply.answers, "faults": faults, "usage": reply.usage}
     told |= {"model": reply.model, "lost_events": reply.lost_events, "took_s": took_s}
     return orjson.dumps(told).decode()
 
 
+@cache
+def _kept() -> TypeAdapter[TapedReply]:
+    return TypeAdapter(TapedReply)
+
+
 def read_reply(text: str) -> tuple[Reply, float]:
     """A reply as it was written down, and how many seconds it took. Raises `LedgerError`."""
     try:
-        kept = TapedReply.model_validate_json(text)
+        kept = _kept().validate_json(text)
         reply = untaped(kept)
     except (ValidationError, ValueError, TypeError):
         raise LedgerError("the ledger is damaged: an answer in it can not be read; put a copy of it back") from None
