@@ -5,15 +5,15 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
 from smoadsl.adapters.values import model_of
 from smoadsl.adapters.words import redacted, without
+from smoadsl.frozen import Frozen
 
 _SIZE_LIMIT = 64 << 20
 _VERSION: Literal[1] = 1
@@ -23,8 +23,8 @@ class Damaged(Exception):
     """A file that is no tape, or not as it was written; the message says why, as the end of a sentence."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+class _Strict(Frozen):
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
 
 class TapedFault(_Strict):
@@ -187,13 +187,13 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Taped]:
         raise Damaged(f"it has more than {_SIZE_LIMIT} bytes")
     try:
         body = orjson.loads(content)
-        tape = Tape.model_validate(body)
+        tape = Tape.model_validate_json(content)
         for answer in tape.answers:
             if not isinstance(answer, TapedSilence):
                 untaped(answer)  # so that what can not be read is known here
     except orjson.JSONDecodeError:
         raise Damaged("it breaks off or is no JSON") from None
-    except (ValidationError, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise Damaged("it has not the shape of a tape") from None
     del body["sha256"]
     if digest(body) != tape.sha256:

@@ -4,9 +4,10 @@ States are values: each event gives the next one, and what the time is comes fro
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smoadsl.adapters.values import value
+from smoadsl.classes import dataclass
 
 _FAILURES_IN_A_ROW = 5
 _FEWEST_CALLS = 20  # of which half must have failed within the span

@@ -1,7 +1,7 @@
 """Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
 from smoadsl.adapters.words import size_of
@@ -9,6 +9,7 @@ from smoadsl.calls.learned import Learned, Sent
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.calls.told import Told
 from smoadsl.calls.window import Taken, Window
+from smoadsl.classes import dataclass
 
 Weight = Mapping[Unit, float]
 

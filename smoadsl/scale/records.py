@@ -1,13 +1,12 @@
 """Records, to say what a ledger holds: jobs, what was bought for them, what came of each row."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import orjson
-from pydantic import ValidationError
 
 from smoadsl.adapters.base import Connection, Reply
 from smoadsl.adapters.tape import TapedReply, taped, untaped
+from smoadsl.classes import dataclass
 from smoadsl.scale.schema import LedgerError
 
 _NOBODY = Connection("")  # adapters have taken keys out of what they hand on
@@ -78,7 +77,7 @@ def read_reply(text: str) -> tuple[Reply, float]:
     try:
         kept = TapedReply.model_validate_json(text)
         reply = untaped(kept)
-    except (ValidationError, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise LedgerError("the ledger is damaged: an answer in it can not be read; put a copy of it back") from None
     assert isinstance(reply, Reply)
     return reply, kept.took_s
