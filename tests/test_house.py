@@ -27,6 +27,7 @@ MOST_LINES_OF_FUNCTION = 60
 PURE = ("diagnostics", "language", "plan", "score", "show")
 PROBLEMS = sorted((PACKAGE / "language").glob("*problems.py"))
 READS_THE_GRAMMAR = PACKAGE / "language" / "tokens.py"
+BELOW = [PACKAGE / "classes.py", PACKAGE / "frozen.py"]
 WRITES_INITS = PACKAGE / "classes.py"  # of names that stand in our own classes, as Python's dataclasses do
 IO_MODULES = {"socket", "subprocess", "urllib.request", "http", "aiohttp", "asyncio", "shutil", "tempfile", "glob"}
 IO_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob", "unlink"}
@@ -87,6 +88,11 @@ def test_a_file_imports_only_from_its_own_floor_and_those_below() -> None:
         if name.startswith("smoadsl.") and name.split(".")[1] in FLOORS and name.split(".")[1] > floor_of(path)
     ]
     assert not wrong
+
+
+def test_what_is_below_all_floors_knows_none_of_them() -> None:
+    below = {f"smoadsl.{path.stem}" for path in BELOW}
+    assert not {name for path in BELOW for name in imports(path) if name.startswith("smoadsl")} - below
 
 
 def test_the_top_of_the_package_is_imported_by_nobody_below_the_doors() -> None:
