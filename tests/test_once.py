@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import fields
 from pathlib import Path
 
 import orjson
@@ -189,8 +190,7 @@ def test_an_event_that_was_not_checked_is_one_that_can_be(tmp_path: Path) -> Non
     for event in unchecked:
         again = EVENT.validate_json(event.model_dump_json())
         assert again == event
-        assert list(vars(event)) == list(vars(again)) == list(type(event).model_fields)
-        assert event.model_fields_set == again.model_fields_set
+        assert list(vars(event)) == list(vars(again)) == [field.name for field in fields(event)]
         assert event.model_copy(update={"call": 99}).call == 99
 
 

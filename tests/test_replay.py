@@ -31,8 +31,10 @@ def runs(told: Sequence[events.Event]) -> Iterator[list[events.Event]]:
         return turn
 
     for _, group in groupby(told, of):
-        written = (event.model_dump_json() for event in group if not isinstance(event, events.AnswerPiece))
-        yield [events.EVENT.validate_json(line) for line in written]
+        made = [event for event in group if not isinstance(event, events.AnswerPiece)]
+        read = [events.EVENT.validate_json(event.model_dump_json()) for event in made]
+        assert list(map(repr, read)) == list(map(repr, made)), "what is made is of the types that are read"
+        yield read
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -1,12 +1,13 @@
 """Base, to say what every adapter is given and must give back: the wire contract, and nothing of ours beyond it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from smoadsl.adapters.dialect import PLAIN, Dialect
 from smoadsl.adapters.values import value
+from smoadsl.classes import dataclass
 
 Speaker = Literal["system", "user", "assistant"]
 

@@ -9,9 +9,10 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Message, Reply, Request, Sampling
+from smoadsl.classes import dataclass
 
 _AT_ONCE = 5
 _SOON_S = 2.0

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from random import Random
 
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, OnText, Reply, Request
 from smoadsl.adapters.tape import digest, told
+from smoadsl.classes import dataclass
 
 _IN_THE_MIDDLE = frozenset({FaultKind.TRUNCATED, FaultKind.STALLED})
 _FREE = frozenset({FaultKind.NOT_SENT, FaultKind.LOCAL, FaultKind.PROTOCOL, FaultKind.STATUS})

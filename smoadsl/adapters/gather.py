@@ -1,7 +1,7 @@
 """Gather, to put one reply together out of what comes in whatever protocol, or to say why it is none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from smoadsl.adapters.http_faults import inner_fault
 from smoadsl.adapters.lines import Event
 from smoadsl.adapters.usage import Counts, usage_of
 from smoadsl.adapters.words import one_line, redacted
+from smoadsl.classes import dataclass
 
 _LOST_LIMIT = 3
 

@@ -3,9 +3,9 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from smoadsl.adapters.base import Fault, FaultKind
+from smoadsl.classes import dataclass
 
 LINE_LIMIT = 1 << 20
 

@@ -3,11 +3,12 @@
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from smoadsl.adapters.base import Choice, Fault, OnText, Reply, Request
 from smoadsl.adapters.usage import Counts, usage_of
+from smoadsl.classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ that may be given instead; a request without a row has a right answer too, which
 import asyncio
 import math
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from random import Random
 
 from smoadsl.adapters.base import JSON, Choice, Connection, Fault, FaultKind, OnText, Reply, Request
@@ -16,6 +16,7 @@ from smoadsl.adapters.simulated_reading import claim_of, quoted_in
 from smoadsl.adapters.simulated_verdict import Opinion, instance_of
 from smoadsl.adapters.simulated_words import Truth, drawn, prose, truth_of
 from smoadsl.adapters.usage import Counts, usage_of
+from smoadsl.classes import dataclass
 
 _PIECES = 16  # in which an answer is streamed
 _BYTES_A_TOKEN = 4

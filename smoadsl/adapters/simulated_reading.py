@@ -1,7 +1,8 @@
 """Simulated reading, to find in a message the texts that are quoted there between markers, and what each claims."""
 
 import re
-from dataclasses import dataclass
+
+from smoadsl.classes import dataclass
 
 _QUOTED = re.compile(r"<<< ([^\n]+?) \[([0-9a-f]{10})\]\n(.*?)\n>>> end of \1 \[\2\]", re.DOTALL)
 _CLAIM = re.compile(r"^answer: *(\S[^\n]*)$", re.IGNORECASE | re.MULTILINE)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -11,6 +10,7 @@ import orjson
 from smoadsl.adapters.base import JSON
 from smoadsl.adapters.simulated_reading import Quoted, claim_of
 from smoadsl.adapters.simulated_words import Truth, phrase
+from smoadsl.classes import dataclass
 
 _MOST_ITEMS = 1_000
 _MOST_NESTED = 32

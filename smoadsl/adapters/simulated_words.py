@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
 
 from smoadsl.adapters.base import JSON
 from smoadsl.adapters.simulated_reading import CLAIM
+from smoadsl.classes import dataclass
 
 _WORDS = (
     "again also another answer because before begin between both case check clear compare consider count each early "

@@ -4,17 +4,17 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smoadsl.adapters.base import Choice, Connection, Fault, FaultKind, Finish, Reason, Reply, Request, Usage
 from smoadsl.adapters.http import encoded
-from smoadsl.adapters.values import value
+from smoadsl.adapters.values import model_of
 from smoadsl.adapters.words import redacted, without
+from smoadsl.frozen import Frozen
 
 _SIZE_LIMIT = 64 << 20
 _VERSION: Literal[1] = 1
@@ -24,15 +24,14 @@ class Damaged(Exception):
     """A file that is no tape, or not as it was written; the message says why, as the end of a sentence."""
 
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+class _Strict(Frozen):
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
 
-@value(frozen=True)
-class TapedFault:
+class TapedFault(_Strict):
     """A fault, by what decides over it and by what a person reads. `took_s`: after how long it came, `text_after_s`:
     after how long the first text did, where there was some."""
 
-    __pydantic_config__ = _STRICT
     kind: str
     message: str
     status: int | None
@@ -44,22 +43,18 @@ class TapedFault:
     text_after_s: float | None = None
 
 
-@value(frozen=True)
-class TapedChoice:
+class TapedChoice(_Strict):
     """One answer of those that a reply holds."""
 
-    __pydantic_config__ = _STRICT
     text: str
     finish: Finish
     reasoning: str
 
 
-@value(frozen=True)
-class TapedReply:
+class TapedReply(_Strict):
     """A reply, but for what the exchange showed besides it. `took_s`: after how long all of it had come,
     `text_after_s`: the first of its text, where it was streamed."""
 
-    __pydantic_config__ = _STRICT
     choices: list[TapedChoice]
     faults: list[TapedFault]
     usage: dict[str, int | bool]
@@ -69,11 +64,9 @@ class TapedReply:
     text_after_s: float | None = None
 
 
-@value(frozen=True)
-class TapedSilence:
+class TapedSilence(_Strict):
     """No answer: whoever asked did not wait for one any longer. `text_after_s`: when text came all the same."""
 
-    __pydantic_config__ = _STRICT
     silence: Literal[True] = True
     text_after_s: float | None = None
 
@@ -81,10 +74,9 @@ class TapedSilence:
 Taped = TapedReply | TapedFault | TapedSilence
 
 
-class Tape(BaseModel):
+class Tape(_Strict):
     """All that was answered to one request, in the order in which it was asked."""
 
-    model_config = _STRICT
     tape: Literal[1]
     request: dict[str, Any]
     answers: list[Taped]
@@ -119,28 +111,35 @@ def taped(answer: Reply | Fault, connection: Connection | None = None) -> TapedR
     a call has none in it."""
     if isinstance(answer, Fault):
         return _taped_fault(answer, connection)
-    usage, choices = answer.usage, [TapedChoice(answer.text, answer.finish, answer.reasoning)]
+    usage, choices = answer.usage, [_taped_choice(answer)]
     if answer.others:
-        choices += [TapedChoice(one.text, one.finish, one.reasoning) for one in answer.others]
+        choices += map(_taped_choice, answer.others)
     if connection is not None:
         choices = [_without(choice, connection.secrets) for choice in choices]
-    return TapedReply(
-        choices,
-        [_taped_fault(fault, connection) for fault in answer.faults] if answer.faults else [],
-        {
+    return model_of(
+        TapedReply,
+        choices=choices,
+        faults=[_taped_fault(fault, connection) for fault in answer.faults] if answer.faults else [],
+        usage={
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "estimated": usage.estimated,
             "cached_tokens": usage.cached_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
         },
-        answer.model,
-        answer.lost_events,
+        model=answer.model,
+        lost_events=answer.lost_events,
+        took_s=0.0,
+        text_after_s=None,
     )
 
 
+def _taped_choice(one: Reply | Choice) -> TapedChoice:
+    return model_of(TapedChoice, text=one.text, finish=one.finish, reasoning=one.reasoning)
+
+
 def _without(choice: TapedChoice, secrets: Iterable[str]) -> TapedChoice:
-    return TapedChoice(without(choice.text, secrets), choice.finish, without(choice.reasoning, secrets))
+    return replace(choice, text=without(choice.text, secrets), reasoning=without(choice.reasoning, secrets))
 
 
 def _taped_fault(fault: Fault, connection: Connection | None) -> TapedFault:
@@ -210,7 +209,7 @@ def read_tape(path: Path, request: dict[str, Any]) -> list[Taped]:
                 untaped(answer)  # so that what can not be read is known here
     except orjson.JSONDecodeError:
         raise Damaged("it breaks off or is no JSON") from None
-    except (ValidationError, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise Damaged("it has not the shape of a tape") from None
     del body["sha256"]
     if digest(body) != tape.sha256:

@@ -1,9 +1,9 @@
 """Usage, to count tokens by what the provider says, or by the bytes when it says nothing that can be true."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from smoadsl.adapters.base import JSON, Request, Usage
+from smoadsl.classes import dataclass
 
 _BYTES_A_TOKEN = 4
 _ABSURD = 1_000_000_000  # no model reads or writes this much in one call

@@ -1,10 +1,9 @@
 """Values, to make what every call makes by the dozen without what costs more than it: guarding it, and checking it."""
 
-from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
+from smoadsl.classes import dataclass
+from smoadsl.frozen import Frozen
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as value
@@ -19,22 +18,12 @@ else:
 
 __all__ = ("model_of", "value")
 
-Model = TypeVar("Model", bound=BaseModel)
-
-_set = object.__setattr__
+T = TypeVar("T", bound=Frozen)
 
 
-def model_of(kind: type[Model], **values: Any) -> Model:
-    """A pydantic model of values of ours, which need not be checked. All of its fields have to be given, in the order
-    of the class: they come in that order in its JSON."""
+def model_of(kind: type[T], **values: Any) -> T:
+    """One of values of ours, made in a third of the time. All of its fields have to be given, in the order of the
+    class: they come in that order in its JSON."""
     model = kind.__new__(kind)
-    _set(model, "__dict__", values)
-    _set(model, "__pydantic_fields_set__", _fields(kind))
-    _set(model, "__pydantic_extra__", None)
-    _set(model, "__pydantic_private__", None)
+    object.__setattr__(model, "__dict__", values)
     return model
-
-
-@cache
-def _fields(kind: type[BaseModel]) -> set[str]:
-    return set(kind.model_fields)

@@ -11,11 +11,11 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.adapters.words import one_line
+from smoadsl.classes import dataclass
 
 _CHUNK = 1 << 20
 _ABANDONED_S = 24 * 3600

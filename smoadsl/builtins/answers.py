@@ -3,9 +3,10 @@
 import json
 import math
 import re
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Literal, assert_never
+
+from smoadsl.classes import dataclass
 
 Kind = Literal["text", "number", "yes_no", "choice", "json", "regex"]
 KINDS: tuple[Kind, ...] = ("text", "number", "yes_no", "choice", "json", "regex")

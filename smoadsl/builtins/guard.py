@@ -4,12 +4,12 @@ It looks at Jinja's syntax tree alone: nothing is compiled, folded or called.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from jinja2 import nodes
 
 from smoadsl.builtins.prompts import FILTERS
+from smoadsl.classes import dataclass
 
 MOST_NODES = 20_000
 MOST_DEPTH = 60

@@ -1,10 +1,10 @@
 """Providers, to know the well-known endpoints and their ways, so that a model on one of them needs no declaration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from smoadsl.adapters.dialect import PLAIN, Dialect, ModelRule, Setting, refused
+from smoadsl.classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

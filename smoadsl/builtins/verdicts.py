@@ -1,10 +1,12 @@
 """Verdicts, to ask a judge or a moderator for an answer of a closed form and read it, or say what is wrong with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 import orjson
+
+from smoadsl.classes import dataclass
 
 Kind = Literal["rank", "score", "moderate"]
 _MOST_REASON = 300  # characters

@@ -5,7 +5,9 @@ every call.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from smoadsl.classes import dataclass
 
 _FAILURES_IN_A_ROW = 5
 _FEWEST_CALLS = 20  # of which half must have failed within the span

@@ -4,10 +4,10 @@ The worst case of the aggregate is set aside first, so that a budget never costs
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from smoadsl.adapters.values import value
+from smoadsl.classes import dataclass
 
 
 @value(frozen=True, slots=True)

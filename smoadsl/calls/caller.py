@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from random import Random
 
@@ -16,6 +16,7 @@ from smoadsl.calls.outcomes import Elsewhere, rule_of
 from smoadsl.calls.retry import PATIENCE_S, Next, Standing, decide
 from smoadsl.calls.route import Route
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
 
 
 class Caller:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Lists
 from smoadsl.calls.keys import Bound
 from smoadsl.calls.route import Provider
 from smoadsl.calls.session import Opener, Session
+from smoadsl.classes import dataclass
 
 _NO_LIST = (404, 405, 501)  # what who lists no models says to the question
 

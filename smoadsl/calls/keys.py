@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from smoadsl.adapters.address import is_loopback, origin
 from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
+from smoadsl.classes import dataclass
 
 _ADAPTER = "adapter:"
 _HOST = re.compile(r"[\w.:-]+")  # no pattern: each origin is allowed by itself

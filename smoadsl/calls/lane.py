@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 
 from smoadsl.adapters.base import Exchange, Fault, FaultKind, Reply
@@ -13,6 +13,7 @@ from smoadsl.calls.delays import LONGEST_HINT_S
 from smoadsl.calls.limits import Grant, Limits, Weight
 from smoadsl.calls.outcomes import Again, rule_of
 from smoadsl.calls.tries import Tries
+from smoadsl.classes import dataclass
 
 _THROTTLED_S = 30.0
 NEVER_WAITS = -1

@@ -9,9 +9,9 @@ as soon as a whole one of the guessed length passed without anything being accep
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from smoadsl.calls.window import Bucket, Taken, Window
+from smoadsl.classes import dataclass
 
 _FIRST_AT_ONCE = 8
 _LEAST_EVIDENCE = 4

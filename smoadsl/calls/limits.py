@@ -1,6 +1,6 @@
 """Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
@@ -9,6 +9,7 @@ from smoadsl.calls.learned import Learned, Sent
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.calls.told import Told
 from smoadsl.calls.window import Taken, Window
+from smoadsl.classes import dataclass
 
 
 class Weight(NamedTuple):

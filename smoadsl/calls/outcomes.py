@@ -4,10 +4,10 @@ The rows are those of the reliability design (3.2). What is not in the table is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from smoadsl.adapters.base import Fault, FaultKind
+from smoadsl.classes import dataclass
 
 
 class Again(Enum):

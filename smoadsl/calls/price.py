@@ -1,9 +1,9 @@
 """Price, to turn tokens into dollars."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from smoadsl.adapters.base import Usage
+from smoadsl.classes import dataclass
 
 _PER = Decimal(1_000_000)
 _TO_KEEP = Decimal("0.25")  # what Anthropic, who alone is told, takes besides

@@ -7,7 +7,6 @@ The extract is made from the package genai-prices (MIT), of which only its maker
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -18,6 +17,7 @@ from smoadsl.adapters import IN_PROCESS
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.price import FREE, Price, Tier
 from smoadsl.calls.route import Provider
+from smoadsl.classes import dataclass
 
 _LISTED_AS = {  # a provider's name in the list, where it has another
     "gemini": "google",

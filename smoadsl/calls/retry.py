@@ -1,11 +1,11 @@
 """Retry, to decide after an attempt that failed what comes next: the same route again, another, or the end."""
 
-from dataclasses import dataclass
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind
 from smoadsl.calls.delays import LONGEST_HINT_S, delay_s
 from smoadsl.calls.outcomes import Again, Elsewhere, rule_of
+from smoadsl.classes import dataclass
 
 _MOST_ATTEMPTS = 6  # of one call on all its routes, unless more retries are asked for
 _PACED_RETRIES = 5  # how often a limit on the rate is waited for where nobody else can be asked

@@ -1,11 +1,12 @@
 """Route, to say where a call goes: a provider as it is declared, without any secret, and a model of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from smoadsl.adapters.base import Sampling, Usage
 from smoadsl.calls.price import Price
+from smoadsl.classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

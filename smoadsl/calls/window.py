@@ -7,7 +7,8 @@ bucket that fills as fast: so nothing need be known of its kind.
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from smoadsl.classes import dataclass
 
 _SLACK = 0.01  # of the period: how much later than planned a request may arrive
 _SHORT_S = 2.0  # in a period as short as this, requests are spread over it evenly

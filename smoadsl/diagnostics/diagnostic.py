@@ -1,10 +1,10 @@
 """Diagnostic, to tell an author one thing: what is wrong, where, and how to mend it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 
 T = TypeVar("T", covariant=True)

@@ -11,7 +11,8 @@ A page is Markdown, and its examples are tests. Comment lines above an example s
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from smoadsl.classes import dataclass
 
 FILE = "example.moa"
 FAMILIES = {

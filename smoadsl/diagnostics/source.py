@@ -2,8 +2,10 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
+
+from smoadsl.classes import dataclass
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # what editors count; `str.splitlines` would also split at U+2028 and others
 

@@ -1,10 +1,11 @@
 """Brackets, to tell those of an item that do not fit together, and make them fit, so that the rest can be read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lark import Token
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import syntax_problems as problems

@@ -1,10 +1,11 @@
 """Check, to turn the nodes of a file set into a program that means something, and say all that stands in the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smoadsl.adapters import installed_adapters
 from smoadsl.builtins.providers import WELL_KNOWN
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules

@@ -4,12 +4,13 @@ Import the module, not the classes. Spans remain for those who still have someth
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from smoadsl.builtins.answers import AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.route import Provider
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes
 

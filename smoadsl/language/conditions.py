@@ -1,8 +1,8 @@
 """Conditions, to turn a written condition into a typed one: what is compared has a unit, and can come out both ways."""
 
-from dataclasses import dataclass
 from math import inf
 
+from smoadsl.classes import dataclass
 from smoadsl.language import checked, nodes, pipeline_problems, problems, rules
 from smoadsl.language.declare import Declarations
 

@@ -3,13 +3,14 @@
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from smoadsl.adapters import ADAPTERS, IN_PROCESS
 from smoadsl.builtins.prompts import Place, built_in
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, nodes, problems, provider_problems, rules, settings
 from smoadsl.language.brackets import MOST_NESTING

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from smoadsl.classes import dataclass
 from smoadsl.language import nodes, pipeline_problems, problems, rules
 from smoadsl.language.resolve import Names
 

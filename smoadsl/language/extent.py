@@ -1,8 +1,8 @@
 """Extent, to refuse pipelines that would start too many agents, or ask them too often, before they are unfolded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.language import checked, nodes, pipeline_problems
 from smoadsl.language.agents import MOST_AGENTS_IN_ALL
 from smoadsl.language.resolve import Names

@@ -7,8 +7,9 @@ moves to another line any more. So a text that has its layout keeps it.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import layout, problems

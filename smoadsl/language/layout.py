@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from itertools import pairwise
 
+from smoadsl.classes import dataclass
 from smoadsl.language.brackets import CLOSING, OPENING
 from smoadsl.language.tokens import LineEnds, words
 

@@ -1,10 +1,10 @@
 """Load, to bring together the files that one file imports, each once, through a reader that is passed in."""
 
 from collections import deque
-from dataclasses import dataclass
 from os.path import normpath
 from typing import Protocol
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems

@@ -5,11 +5,11 @@ The lock file of `FILE.moa` is `FILE.moa.lock` beside it: JSON, committed and re
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os.path import basename
 
 import orjson
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Source
 from smoadsl.language import checked
 from smoadsl.language.load import Reader, Refused

@@ -4,9 +4,10 @@ Import the module, not the classes: `nodes.Layer` is what was written, `checked.
 Spans do not count in comparisons, so two files that differ in layout alone are equal.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 
 

@@ -5,13 +5,14 @@ that holds it is left out, and reading goes on after it as if it had not been th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any
 
 from lark import Token
 from lark.parsers.lalr_analysis import Shift
 
+from smoadsl.classes import dataclass
 from smoadsl.language.brackets import CLOSING, HOMES, OPENING
 from smoadsl.language.tokens import parser
 

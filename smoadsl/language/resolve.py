@@ -2,9 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems

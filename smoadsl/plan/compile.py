@@ -1,8 +1,8 @@
 """Compile, to turn the text of a file into a plan: the whole compiler on one screen."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, pipeline_problems, problems

@@ -1,12 +1,12 @@
 """Cost, to add up what calls take: one after another, at once, or the one or the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 from smoadsl.calls.budget import Limits
+from smoadsl.classes import dataclass
 
 _NO_MONEY = Decimal(0)
 

@@ -5,12 +5,13 @@ from decimal import Decimal
 from difflib import unified_diff
 from typing import Literal
 
+from smoadsl.frozen import Frozen
 from smoadsl.language.lock import Entry
 from smoadsl.plan.diff_beside import locks_differ, providers_differ, recipes_differ, templates_differ
 from smoadsl.plan.diff_calls import call_changes
 from smoadsl.plan.diff_notes import Change, Notes, Wording
 from smoadsl.plan.diff_shape import pipelines_differ
-from smoadsl.plan.plan import Decision, Frozen, Plan
+from smoadsl.plan.plan import Decision, Plan
 
 _CONTEXT = 3  # unchanged lines around a change
 Figure = Literal["calls", "tokens", "input_tokens", "output_tokens", "usd", "critical_path", "seconds"]

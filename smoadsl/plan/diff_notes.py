@@ -1,11 +1,13 @@
 """Diff notes, to keep what is found to differ between two plans while they are walked side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from smoadsl.classes import dataclass
+from smoadsl.frozen import Frozen
 from smoadsl.plan import writing
-from smoadsl.plan.plan import Call, Frozen
+from smoadsl.plan.plan import Call
 
 Area = Literal["shape", "models", "providers"]
 

@@ -1,7 +1,7 @@
 """Lower, to turn a checked pipeline into a plan: objects become names, settings are merged, defaults filled in."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, assert_never, cast
 
 from smoadsl.adapters.base import Sampling
@@ -9,6 +9,7 @@ from smoadsl.builtins.prompts import built_in
 from smoadsl.builtins.providers import untaken
 from smoadsl.calls.prices import listed
 from smoadsl.calls.route import Provider, Route
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked
 from smoadsl.language.settings import SIMULATED
@@ -201,7 +202,7 @@ class _Lowering:
             by=by,
             keep=judge.keep,
             criteria=judge.criteria,
-            min_score=judge.min_score,
+            min_score=None if judge.min_score is None else float(judge.min_score),
             dedupe=judge.dedupe,
             feedback=judge.feedback,
             shuffle=judge.shuffle,

@@ -6,10 +6,10 @@ plan's bounds.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from smoadsl.builtins.providers import dialect_of
 from smoadsl.calls.budget import Limits
+from smoadsl.classes import dataclass
 from smoadsl.plan.bounds import PROMPT_TOKENS, Walk
 from smoadsl.plan.plan import Agent, Call, Decision, Layer, ModelJudge, Pipeline, Plan, Saving, active, moderators
 

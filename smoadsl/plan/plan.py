@@ -7,17 +7,12 @@ a plan changes its meaning.
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from smoadsl.builtins.answers import AnswerForm
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.route import Provider, Route
+from smoadsl.frozen import Frozen, ToldBy
 
 BUILT_IN = "built-in "
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Call(Frozen):
@@ -75,7 +70,7 @@ class Constant(Frozen):
     value: bool
 
 
-Condition = Annotated[Or | And | Not | Compare | Moderator | Constant, Field(discriminator="type")]
+Condition = Annotated[Or | And | Not | Compare | Moderator | Constant, ToldBy("type")]
 
 
 # ---- layers
@@ -100,7 +95,7 @@ class Agent(Frozen):
     role: str
     view: View
     about: str = ""
-    does: "Annotated[Call | Pipeline, Field(discriminator='type')]"
+    does: "Annotated[Call | Pipeline, ToldBy('type')]"
     origin: str
 
     @property
@@ -127,7 +122,7 @@ class Judge(Frozen):
     `fused`: the moderator's question is put in the judge's call while it is open. `spared`: nobody is asked where there
     is nothing to choose."""
 
-    by: Annotated[ModelJudge | FreeJudge, Field(discriminator="type")]
+    by: Annotated[ModelJudge | FreeJudge, ToldBy("type")]
     keep: int | None
     criteria: str
     min_score: float | None
@@ -202,7 +197,7 @@ class FreeAggregate(Frozen):
     origin: str
 
 
-Aggregate = Annotated[ModelAggregate | FreeAggregate, Field(discriminator="type")]
+Aggregate = Annotated[ModelAggregate | FreeAggregate, ToldBy("type")]
 
 
 # ---- what the compiler says about it

@@ -5,11 +5,11 @@ Sizes are tokens. A text that is there counts one token for two bytes; one that 
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from heapq import nlargest
 from typing import assert_never
 
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Agent, Call, Layer, ModelAggregate, ModelJudge, Pipeline, View, active
 
 _MARKERS = 64  # around a text that is quoted, its author's name aside

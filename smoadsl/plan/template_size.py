@@ -6,12 +6,13 @@ are responses. What can not be bounded so may write as much as any template.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 
 from jinja2 import Environment, nodes
 
 from smoadsl.builtins.prompts import FILTERS
+from smoadsl.classes import dataclass
 
 MOST_TOKENS = 8_000_000  # of 4 million characters, the most that a template may write
 _ESCAPED = 6  # how many characters one becomes at most where it is written as an escape

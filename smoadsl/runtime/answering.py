@@ -1,11 +1,12 @@
 """Answering, to make the pipeline's answer of what went on from its last round, also where the aggregate fails."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, assert_never
 
 from smoadsl.adapters.base import Fault, FaultKind, Message, Reply
 from smoadsl.builtins import judges
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Aggregate, Call, FreeAggregate, ModelAggregate
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place

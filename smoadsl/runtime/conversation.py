@@ -1,10 +1,11 @@
 """Conversation, to hold what a run is asked: the caller's messages, the request last, and the fields of its row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from smoadsl.adapters.base import Message
+from smoadsl.classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ The classes are a closed union, told apart by `type`. `at_s` counts seconds sinc
 in the first event and changes whenever the meaning of the JSON does.
 """
 
+from dataclasses import field
 from typing import Annotated, Any, Literal
-
-from pydantic import Field, TypeAdapter
 
 from smoadsl.adapters.base import Message
 from smoadsl.adapters.tape import TapedFault, TapedReply
-from smoadsl.plan.plan import Frozen, Plan
+from smoadsl.frozen import Frozen, Reader, ToldBy
+from smoadsl.plan.plan import Plan
 
 EVENTS_VERSION = 1
 INTERRUPTED = "interrupted"  # the message of a run that its caller ended
@@ -43,7 +43,7 @@ class RunStarted(Happened):
     version: int = EVENTS_VERSION
     plan: Plan
     messages: tuple[Message, ...]
-    input: dict[str, Any] = Field(default_factory=dict)
+    input: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -52,7 +52,7 @@ class LayerSkipped(Happened):
 
     type: Literal["layer_skipped"] = "layer_skipped"
     layer: str
-    values: Values = Field(default_factory=dict)
+    values: Values = field(default_factory=dict)
 
 
 class Activated(Happened):
@@ -73,7 +73,7 @@ class RoundStarted(Happened):
     layer: str
     round: int
     agents: tuple[str, ...]
-    values: Values = Field(default_factory=dict)
+    values: Values = field(default_factory=dict)
 
 
 class CallStarted(Happened):
@@ -90,7 +90,7 @@ class CallStarted(Happened):
     round: int = 0
     repair: bool = False
     messages: tuple[Message, ...]
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
 
@@ -175,8 +175,8 @@ class Judged(Happened):
     ranking: tuple[str, ...]
     kept: tuple[str, ...]
     dropped: tuple[str, ...]
-    scores: dict[str, float] = Field(default_factory=dict)
-    remarks: dict[str, str] = Field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -238,6 +238,6 @@ Event = Annotated[
     | AnswerPiece
     | RunFinished
     | RunFailed,
-    Field(discriminator="type"),
+    ToldBy("type"),
 ]
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+EVENT: Reader[Event] = Reader(Event)

@@ -6,7 +6,7 @@ It never prints and never yields: everything that happens is handed to `emit` as
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import assert_never
@@ -15,6 +15,7 @@ from smoadsl.adapters.base import Fault, Message
 from smoadsl.builtins.answers import read_answer
 from smoadsl.calls.budget import Budget
 from smoadsl.calls.caller import Caller
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Agent, Call, Layer, Pipeline, Plan, Stop
 from smoadsl.runtime import events
 from smoadsl.runtime.answering import Answering, WentOn

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Agent
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker

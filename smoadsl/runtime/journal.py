@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO
 
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import (
@@ -57,16 +56,9 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
 def line_of(event: Event) -> bytes:
     """The event as a line of JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
     if type(event) is not RunStarted:
-        return orjson.dumps(event.__dict__, _fields, orjson.OPT_APPEND_NEWLINE)
-    head, messages, rest = event.__pydantic_serializer__.to_json(event, exclude={"plan"}).partition(b',"messages":')
+        return orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE)
+    head, messages, rest = event.model_dump_json(exclude={"plan"}).encode().partition(b',"messages":')
     return b'%s,"plan":%s%s%s\n' % (head, _plan_json(_Same(event.plan)), messages, rest)
-
-
-def _fields(part: object) -> dict[str, object]:
-    """What stands in an event: a model, as all that is no plain value there."""
-    if not isinstance(part, BaseModel):
-        raise TypeError(f"{type(part).__name__} has no place in an event")
-    return part.__dict__
 
 
 class _Same:
@@ -84,7 +76,7 @@ class _Same:
 
 @lru_cache(maxsize=8)
 def _plan_json(same: _Same) -> bytes:
-    return same.plan.__pydantic_serializer__.to_json(same.plan)
+    return same.plan.model_dump_json().encode()
 
 
 def _soon(flush: Callable[[], None]) -> bool:
@@ -99,6 +91,8 @@ def _soon(flush: Callable[[], None]) -> bool:
 
 def read_journal(path: Path) -> Iterator[Event]:
     """The events of a trace. A last line that was cut off by a crash is left out; any other is an error."""
+    from pydantic import ValidationError
+
     lines = path.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
         try:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +10,7 @@ from smoadsl.adapters.values import value
 from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
 

@@ -11,8 +11,8 @@ import orjson
 from smoadsl.adapters.base import JSON, Message, Request, Sampling
 from smoadsl.builtins.answers import AnswerForm
 from smoadsl.calls.budget import Limits
+from smoadsl.frozen import Frozen
 from smoadsl.plan import plan as plans
-from smoadsl.plan.plan import Frozen
 from smoadsl.runtime import events
 from smoadsl.runtime.conditions import evaluate
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from smoadsl.builtins.judges import shuffled
 from smoadsl.builtins.verdicts import Question
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Activate, Agent, Call, Layer
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place

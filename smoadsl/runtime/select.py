@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal, assert_never
 
 from smoadsl.adapters.base import Message
 from smoadsl.builtins import judges, measures
 from smoadsl.builtins.verdicts import Question, Verdict, labels_for
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import FreeJudge, Judge, ModelJudge
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place

@@ -1,9 +1,10 @@
 """Stopping, to decide stop rules and `when`: by what is known first, by asking moderators only while it is open."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smoadsl.builtins import measures
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Condition, Judge, ModelJudge, Stop, moderators
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker
@@ -110,7 +111,10 @@ class Standing:
 
     def values(self, condition: Condition) -> events.Values:
         """What a condition was decided by; None for what had no value."""
-        found: events.Values = {name: self.known.get(name) for name in sorted(measures_of(condition))}
+        found: events.Values = {}
+        for name in sorted(measures_of(condition)):
+            value = self.known.get(name)
+            found[name] = None if value is None else float(value)  # a round's number and the like are whole
         asked = {question(m) for m in moderators(condition)}
         return found | {f"moderator({q[0]})": word for q, word in self.said.items() if q in asked}
 

@@ -7,10 +7,11 @@ provider is closed to it, or when nothing succeeds any more. The same work taken
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Plan
 from smoadsl.scale.asking import Asking
 from smoadsl.scale.hearing import DIGITS_OF_USD, Hearing

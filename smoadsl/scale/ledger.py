@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import orjson
 from smoadsl.adapters.base import Reply, Request
 from smoadsl.calls.cache import is_sampled
 from smoadsl.calls.route import Provider, Route
+from smoadsl.classes import dataclass
 from smoadsl.scale.lock import Lock
 from smoadsl.scale.records import Books, Bought, Job, Result, read_reply, read_result, written_reply
 from smoadsl.scale.rows import Row

@@ -7,13 +7,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from smoadsl.adapters.base import Allowance, Exchange, Usage
 from smoadsl.calls.limits import Grant, Limits, Weight
 from smoadsl.calls.route import Provider
 from smoadsl.calls.told import Told
+from smoadsl.classes import dataclass
 
 _MOST_UNTOLD = 100_000  # requests of which nobody has told what became of them, as their worker is gone
 

@@ -6,9 +6,10 @@ import secrets
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from smoadsl.classes import dataclass
 
 _STORE_BYTES = 128 << 20  # rows pass through it on their way to the workers
 _CLIENT = "ray://"

@@ -6,13 +6,14 @@ was under way in a worker that died: what was bought for it is found again, what
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
 from smoadsl.scale.batch import Batch
 from smoadsl.scale.ledger import Ledger, RowLedger, open_ledger
 from smoadsl.scale.rates import Rates

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from functools import partial
 from itertools import chain
@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from smoadsl.calls.keys import Bound
+from smoadsl.classes import dataclass
 from smoadsl.scale.batch import Progress, Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.ray_cluster import Cluster, ClusterError, connect

@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ import orjson
 from smoadsl.adapters.base import Fault
 from smoadsl.calls.keys import Unbound, bound_of
 from smoadsl.calls.limits import Weight
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import routes_of
 from smoadsl.scale.asking import Asking
 from smoadsl.scale.hearing import Hearing

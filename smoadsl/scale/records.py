@@ -1,14 +1,12 @@
 """Records, to say what a ledger holds: jobs, what was bought for them, what came of each row."""
 
-from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
 from smoadsl.adapters.base import Reply
 from smoadsl.adapters.tape import TapedReply, taped, untaped
+from smoadsl.classes import dataclass
 from smoadsl.scale.schema import LedgerError
 
 
@@ -72,17 +70,12 @@ def written_reply(reply: Reply, took_s: float) -> str:
     return orjson.dumps(told).decode()
 
 
-@cache
-def _kept() -> TypeAdapter[TapedReply]:
-    return TypeAdapter(TapedReply)
-
-
 def read_reply(text: str) -> tuple[Reply, float]:
     """A reply as it was written down, and how many seconds it took. Raises `LedgerError`."""
     try:
-        kept = _kept().validate_json(text)
+        kept = TapedReply.model_validate_json(text)
         reply = untaped(kept)
-    except (ValidationError, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise LedgerError("the ledger is damaged: an answer in it can not be read; put a copy of it back") from None
     assert isinstance(reply, Reply)
     return reply, kept.took_s

@@ -6,7 +6,7 @@ A row that can not be read is a row that says why. Blank lines are none.
 import csv
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ from typing import IO, Any
 import orjson
 
 from smoadsl.adapters.base import Message
+from smoadsl.classes import dataclass
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 
 _MOST_BYTES_OF_LINE = 32 << 20

@@ -6,7 +6,7 @@ What one worker alone can know stays its own: whether a route is well, what is u
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from random import Random
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from smoadsl.calls.learned import Sent
 from smoadsl.calls.limits import Grant, Limits, Weight
 from smoadsl.calls.route import Provider
 from smoadsl.calls.session import Opener, Session
+from smoadsl.classes import dataclass
 
 
 class Office(Protocol):

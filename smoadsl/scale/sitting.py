@@ -1,16 +1,17 @@
 """Sitting, to take a run up where it was left: its ledger opened, its rows worked through, its output written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from pydantic import BaseModel
 
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
+from smoadsl.frozen import Frozen
 from smoadsl.plan.plan import ModelAggregate, Plan
 from smoadsl.scale.batch import Batch, Progress, Settings
 from smoadsl.scale.ledger import Ledger
@@ -115,8 +116,8 @@ def plan_digest(plan: Plan) -> str:
 
 
 def _doing(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return {name: _doing(getattr(value, name)) for name in type(value).model_fields if name not in _NO_PART}
+    if isinstance(value, Frozen):
+        return {name: _doing(getattr(value, name)) for name in vars(value) if name not in _NO_PART}
     return [_doing(inner) for inner in value] if isinstance(value, tuple) else value
 
 

@@ -6,11 +6,13 @@ baseline, and the efficiency ratio, which is what a sparse pipeline takes over w
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import fmean
 from typing import Literal
 
-from smoadsl.plan.plan import Frozen, Plan
+from smoadsl.classes import dataclass
+from smoadsl.frozen import Frozen
+from smoadsl.plan.plan import Plan
 from smoadsl.scale.records import Result
 from smoadsl.score.outcome import Outcome, Scale, Scored
 from smoadsl.score.statistics import by_category, improvement, pareto_front, summarise

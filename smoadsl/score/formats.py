@@ -7,11 +7,11 @@ same name, so that it can be written again. An answer that came with a row is pu
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from smoadsl.classes import dataclass
 from smoadsl.score.outcome import Missing, Refused, Said
 
 Row = Mapping[str, Any]

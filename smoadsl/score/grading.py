@@ -4,13 +4,13 @@ Nothing is sent here: what is to be asked is data, for whoever makes calls, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from smoadsl.adapters.base import Message
 from smoadsl.builtins import verdicts
 from smoadsl.builtins.prompts import built_in
 from smoadsl.builtins.verdicts import Question
+from smoadsl.classes import dataclass
 from smoadsl.runtime.render import render
 from smoadsl.score.outcome import SHARE, Outcome, Refused, Said, Scored, Unreadable, absent
 from smoadsl.score.rubrics import Rubric

@@ -1,9 +1,9 @@
 """Outcome, to say what the scoring of one answer came to: a value on a scale, or why there is none."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import assert_never
 
+from smoadsl.classes import dataclass
 from smoadsl.scale.records import Result
 
 

@@ -5,8 +5,8 @@ among themselves, not with those of the benchmarks' own prompts and judges.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.score.outcome import HARM, ONE_TO_FIVE, ONE_TO_TEN, Scale
 
 

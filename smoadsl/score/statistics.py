@@ -5,10 +5,10 @@ resamples of ten thousand rows take about a second, which does not pay for a dep
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import fsum
 from random import Random
 
+from smoadsl.classes import dataclass
 from smoadsl.score.outcome import Outcome, Scale, Scored, Tally, Unreadable, tally
 
 RESAMPLES = 1_000

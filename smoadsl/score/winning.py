@@ -9,8 +9,8 @@ pair here; so rates are comparable within a comparison, and close to AlpacaEval'
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.score.statistics import mean
 
 _STEPS = 50

@@ -1,11 +1,11 @@
 """Block, to draw on a terminal what goes on now: a row for each call of a round, drawn again as it goes on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, assert_never
 
+from smoadsl.classes import dataclass
 from smoadsl.runtime import events
 from smoadsl.show.safe import MOST_REASON, failed, judged, laid_out, one_line, stop_checked, taken, told
 

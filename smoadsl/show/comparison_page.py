@@ -2,8 +2,8 @@
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.score.comparison import Comparison, Entry, Marked
 from smoadsl.score.outcome import Missing, Refused, Scored, Unreadable
 from smoadsl.show.comparison import gain, remarks, stopped_share

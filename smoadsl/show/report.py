@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from smoadsl.classes import dataclass
 from smoadsl.runtime import events
 from smoadsl.show.safe import (
     decided_by,

@@ -1,8 +1,9 @@
 """Trace, to look things up in what happened: calls with their ends, answers by round, events round by round."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smoadsl.classes import dataclass
 from smoadsl.runtime import events
 from smoadsl.show.safe import layers_of
 

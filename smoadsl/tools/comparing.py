@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from smoadsl.adapters.base import Fault
 from smoadsl.calls.keys import bound_of
 from smoadsl.calls.route import Rate
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Plan, routes_of
 from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger

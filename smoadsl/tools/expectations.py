@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 import orjson
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import nodes
 from smoadsl.language.expecting import FACTS

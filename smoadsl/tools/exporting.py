@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from smoadsl.classes import dataclass
 from smoadsl.scale.output import Found, whole_file, with_results
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Unfit

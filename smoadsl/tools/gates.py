@@ -1,9 +1,9 @@
 """Gates, to hold what a plan can take at worst against limits: in CI, before anything is paid for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from smoadsl.classes import dataclass
 from smoadsl.plan.diff import Figure
 from smoadsl.plan.plan import Plan
 from smoadsl.show.difference import amount, some

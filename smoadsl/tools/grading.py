@@ -5,7 +5,6 @@ What a grader said stands in the ledger like every answer, and is bought once.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -16,6 +15,7 @@ from smoadsl.adapters.base import Fault, Message
 from smoadsl.calls.budget import Budget, Limits
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Source
 from smoadsl.plan.plan import Call, ModelAggregate, Plan
 from smoadsl.runtime.asker import Asker, Place

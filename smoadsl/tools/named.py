@@ -1,8 +1,9 @@
 """Named, to find the pipeline that a command line names: `[REV:]FILE.moa[:NAME]`, from the disk or a git revision."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given

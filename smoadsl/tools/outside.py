@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.cassette import recording, replaying
+from smoadsl.classes import dataclass
 from smoadsl.tools.virtual_clock import run_virtually
 
 T = TypeVar("T")

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 import click
 
+from smoadsl.classes import dataclass
 from smoadsl.scale.batch import Progress
 from smoadsl.show.safe import one_line
 

@@ -1,9 +1,9 @@
 """Rehearse, to run the tests that are written in .moa files: no network, no key, no waiting."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from smoadsl.adapters.base import Message
+from smoadsl.classes import dataclass
 from smoadsl.language import checked
 from smoadsl.plan.bounds import bounds
 from smoadsl.plan.compile import Options, plan_of

@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from smoadsl.adapters.scripted import words
 from smoadsl.adapters.tape import digest, untaped
 from smoadsl.calls.attempt import CACHED, HEDGE_LOST
 from smoadsl.calls.route import Provider, Route
+from smoadsl.classes import dataclass
 from smoadsl.runtime import events
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import Answer, RunError

@@ -1,9 +1,9 @@
 """Starter, to write a first pipeline for a provider whose key is at hand, else for the model that needs none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from smoadsl.builtins.providers import WELL_KNOWN
+from smoadsl.classes import dataclass
 
 LOCAL = "local/smollm2-135m"
 MODELS = {  # of each provider one that is cheap and quick; who has several keys gets the first of these

@@ -1,8 +1,9 @@
 """Tested, to write how the tests of files came out: as text, or as one of the documents for machines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
 from smoadsl.diagnostics.render import json, junit, sarif
 from smoadsl.diagnostics.render.report import Report

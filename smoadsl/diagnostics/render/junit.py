@@ -4,9 +4,9 @@ Its form is the one that Jenkins validates with, `junit-10.xsd` of github.com/je
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.render.report import Report
 from smoadsl.diagnostics.render.text import LOG_COMMAND, printable
 from smoadsl.diagnostics.render.text import render as render_text

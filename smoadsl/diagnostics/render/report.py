@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
 
 MOST_REPORTED = 1_000  # diagnostics in one document: enough for any reader, and no hostile file fills a disk

@@ -3,8 +3,7 @@
 Lengths are in the pixels of an SVG.
 """
 
-from dataclasses import dataclass
-
+from smoadsl.classes import dataclass
 from smoadsl.show.graph.metrics import Face, width
 from smoadsl.show.graph.picture import Group, Node
 

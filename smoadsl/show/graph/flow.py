@@ -5,8 +5,8 @@ whatever comes before and after it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from smoadsl.classes import dataclass
 from smoadsl.show.graph.picture import Edge, Group, Node, Picture
 
 

@@ -4,10 +4,11 @@ Lengths are in the pixels of an SVG. All that follows each other stands on one a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 
+from smoadsl.classes import dataclass
 from smoadsl.show.graph.blocks import Block, Line, Point, Run, Wire
 from smoadsl.show.graph.cards import LINE, PAD, SIZE, SMALL, card
 from smoadsl.show.graph.metrics import cut, wrapped

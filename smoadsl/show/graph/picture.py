@@ -5,8 +5,9 @@ where that language is written.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from smoadsl.classes import dataclass
 
 Part = Literal["prompt", "agent", "activate", "quorum", "judge", "stop", "aggregate", "answer"]
 
