@@ -1,6 +1,6 @@
 """An OpenAI answer, to read chat completions: whole ones, and those that come as a stream of events."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
@@ -12,9 +12,9 @@ from smoadsl.adapters.gather import Gathering, Misshapen, Wire, part_of, text_of
 from smoadsl.adapters.usage import Counts, counted, usage_of
 
 _DATA = len("data: ")
-_PLAIN = ("content", "role")
+_PLAIN = frozenset(("content", "role"))
 _PLAIN_ENDS: dict[JSON, Finish] = {"stop": "stop", "length": "length"}
-_SUMS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_SUMS = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
 _REASONING = ("reasoning_content", "reasoning")  # DeepSeek's name and vLLM's, then OpenRouter's and Groq's
 
 
@@ -41,17 +41,16 @@ def _plain(request: Request, body: JSON, exchange: Exchange) -> Reply | None:
         or not counted(written)
         or body.get("error")
         or choice.get("error")
-        or _says_more(said, _PLAIN)
+        or (not said.keys() <= _PLAIN and _says_more(said, _PLAIN))
         or type(model := body.get("model")) is not str
         or not model
     ):
         return None
-    in_parts = _says_more(usage, _SUMS)
-    used = usage_of(request, lambda: text, _counts(usage)) if in_parts else Usage(read, written)
-    return Reply(text, finish, used, model, exchange=exchange)
+    used = Usage(read, written) if usage.keys() <= _SUMS else usage_of(request, text.__str__, _counts(usage))
+    return Reply(text, finish, used, model, 0, "", (), (), exchange)
 
 
-def _says_more(said: dict[str, JSON], than: tuple[str, ...]) -> bool:
+def _says_more(said: dict[str, JSON], than: Set[str]) -> bool:
     return any(value and name not in than for name, value in said.items())
 
 

@@ -14,7 +14,7 @@ from smoadsl.calls.keyless import keyless, keyless_fault
 from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
 from smoadsl.calls.price import Price
-from smoadsl.calls.route import Route
+from smoadsl.calls.route import Provider, Route
 from smoadsl.calls.session import Session
 
 
@@ -64,80 +64,56 @@ class Account(Protocol):
 
 @value(frozen=True, slots=True)
 class Attempt:
-    """What one attempt came to. `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`.
+    """What one attempt of a route came to. `outcome` is `ok`, the kind of fault, `cancelled`, `hedge_lost` or `cached`.
 
-    `why` gives the reason for what follows: `wait_s` until the same route is tried again, None where it is not, or
-    `next_route`. `queued_s` was waited before it was sent. `billed`: it failed, and the provider may charge for it.
-    `answer` is what came, None where nobody waited for it; `shown`: a reader had seen a part of it when it failed;
-    `text_after_s`: how long the first of its text took, where it was streamed.
+    `queued_s` was waited before it was sent; `sent`: it was not turned away before. `answer` is what came, None where
+    nobody waited for it; `billed`: it failed, and the provider may charge for it; `text_after_s`: how long the first of
+    its text took, where it was streamed; `shown`: a reader had seen a part of it when it failed. `why` gives the reason
+    for what follows: `wait_s` until the same route is tried again, None where it is not, or `next_route`.
     """
 
     number: int
-    route: str
+    by: Route
     outcome: str
     message: str
     elapsed_s: float
-    status: int | None = None
+    queued_s: float = 0.0
+    answer: Reply | Fault | None = None
+    billed: bool = False
+    text_after_s: float | None = None
+    sent: bool = True
+    why: str = ""
     wait_s: float | None = None
     next_route: str = ""
-    billed: bool = False
-    why: str = ""
-    queued_s: float = 0.0
-    received_bytes: int = 0
-    answer: Reply | Fault | None = None
     shown: bool = False
-    text_after_s: float | None = None
+
+    @property
+    def route(self) -> str:
+        return self.by.name
+
+    @property
+    def fault(self) -> Fault | None:
+        return self.answer if isinstance(self.answer, Fault) else None
+
+    @property
+    def received_bytes(self) -> int:
+        """How much of an answer came."""
+        return 0 if self.answer is None else self.answer.exchange.received_bytes
+
+    def followed(self, why: str, wait_s: float | None = None, next_route: str = "", shown: bool = False) -> "Attempt":
+        """The same with what follows."""
+        return replace(self, why=why, wait_s=wait_s, next_route=next_route, shown=shown)
 
 
 OnAttempt = Callable[[Attempt], None]
 
 
-@value(frozen=True, slots=True)
-class Ended:
-    """An attempt that came to a reply or a fault. `sent`: it was not turned away before."""
-
-    number: int
-    route: Route
-    reply: Reply | None
-    fault: Fault | None
-    elapsed_s: float
-    queued_s: float
-    text_after_s: float | None = None
-    sent: bool = True
-
-    def told(self, why: str = "", wait_s: float | None = None, next_route: str = "") -> Attempt:
-        """The record of it, with what follows."""
-        name, fault = self.route.name, self.fault
-        if fault is None:
-            bytes_ = self.reply.exchange.received_bytes if self.reply else 0
-            return Attempt(
-                self.number,
-                name,
-                "ok",
-                "",
-                self.elapsed_s,
-                why=why,
-                queued_s=self.queued_s,
-                received_bytes=bytes_,
-                answer=self.reply,
-                text_after_s=self.text_after_s,
-            )
-        return Attempt(
-            self.number,
-            name,
-            fault.kind.value,
-            fault.message,
-            self.elapsed_s,
-            fault.status,
-            wait_s,
-            next_route,
-            fault.billed,
-            why,
-            self.queued_s,
-            fault.exchange.received_bytes,
-            fault,
-            text_after_s=self.text_after_s,
-        )
+def _failed(
+    number: int, by: Route, fault: Fault, elapsed_s: float, queued_s: float, text_after_s: float | None = None,
+    sent: bool = True,
+) -> Attempt:  # fmt: skip
+    kind = fault.kind.value
+    return Attempt(number, by, kind, fault.message, elapsed_s, queued_s, fault, fault.billed, text_after_s, sent)
 
 
 @value(frozen=True, slots=True)
@@ -152,6 +128,7 @@ class Turn:
     extra: bool = False
 
 
+OK = "ok"
 CACHED = "cached"
 
 HEDGE_LOST = "hedge_lost"
@@ -171,59 +148,65 @@ class Attempts:
 
     async def make(
         self, route: Route, turn: Turn, on_sent: Callable[[], None] | None = None, on_text: OnText | None = None
-    ) -> Ended:
+    ) -> Attempt:
         """Wait for the route's turn, send the request once, and let the route and the budget learn of the end.
 
         Raises `Exhausted` when the budget does not hold what is needed. A cancellation is passed on, and told.
         """
         now = asyncio.get_running_loop().time
         queued_at = now()
-        request = request_of(route, self._ask)
-        gate = self._session.gate(route.provider)
-        lane = gate.lane(route.model)
+        ask, number = self._ask, turn.number
+        request = request_of(route, ask)
+        way = self._session.way(route)
+        lane = way.lane
         try:
-            leave = await gate.enter(lane, weight_of(request), self._ask.owner, turn.patience, turn.others, turn.again)
+            leave = await way.gate.enter(lane, weight_of(request), ask.owner, turn.patience, turn.others, turn.again)
         except TurnedAway as away:
-            return Ended(turn.number, route, None, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
+            return _failed(number, route, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
         begun = now()
         queued_s = begun - queued_at
-        within_s = route.ttft_s or self._session.providers[route.provider].ttft_s
+        within_s = route.ttft_s or way.provider.ttft_s
         first = None if within_s is None and on_text is None else FirstText(within_s, on_text)
         try:
             if not turn.again:
                 lane.tries.called()
             bill = self._account.bill(request.n * route.sampling.max_tokens, turn.extra)
-            reply = await self._send(route, request, bill, on_sent, first)
+            reply = await self._send(route, way.provider, request, bill, on_sent, first)
         except Fault as fault:
             lane.failed(leave, fault, now())
-            return Ended(turn.number, route, None, fault, now() - begun, queued_s, first.after_s if first else None)
+            return _failed(number, route, fault, now() - begun, queued_s, first.after_s if first else None)
         except asyncio.CancelledError as cancelled:
             lane.let_go(leave, now())
             is_lost = HEDGE_LOST in cancelled.args
             outcome, why = (HEDGE_LOST, "the other copy was faster") if is_lost else _CANCELLED
-            left = Ended(turn.number, route, None, None, now() - begun, queued_s, first.after_s if first else None)
-            self._on_attempt(replace(left.told(), outcome=outcome, message=why, billed=True))
+            text_after_s = first.after_s if first else None
+            self._on_attempt(Attempt(number, route, outcome, why, now() - begun, queued_s, None, True, text_after_s))
             raise
         except Exhausted as exhausted:
             lane.let_go(leave, now())
             if not turn.extra:
                 raise
-            unpaid = Fault(FaultKind.LOCAL, str(exhausted))
-            return Ended(turn.number, route, None, unpaid, 0.0, queued_s, sent=False)
+            return _failed(number, route, Fault(FaultKind.LOCAL, str(exhausted)), 0.0, queued_s, sent=False)
         except BaseException:
             lane.let_go(leave, now())
             raise
         else:
             ended_at = now()
             lane.answered(leave, reply, ended_at)
-            return Ended(turn.number, route, reply, None, ended_at - begun, queued_s, first.after_s if first else None)
+            text_after_s = None if first is None else first.after_s
+            return Attempt(number, route, OK, "", ended_at - begun, queued_s, reply, False, text_after_s)
         finally:
-            gate.leave(leave)
+            way.gate.leave(leave)
 
     async def _send(
-        self, route: Route, request: Request, bill: Bill, on_sent: Callable[[], None] | None, first: FirstText | None
+        self,
+        route: Route,
+        provider: Provider,
+        request: Request,
+        bill: Bill,
+        on_sent: Callable[[], None] | None,
+        first: FirstText | None,
     ) -> Reply:
-        provider = self._session.providers[route.provider]
         timeout_s = route.timeout_s or provider.timeout_s
         try:
             adapter = self._session.adapter(provider.name)

@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
-from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, Ended, OnAttempt, Turn, request_of
+from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, OnAttempt, Turn, request_of
 from smoadsl.calls.cache import Kept
 from smoadsl.calls.hedge import Copy, OnSent, race
 from smoadsl.calls.lane import NEVER_WAITS, Lane
@@ -34,7 +34,7 @@ class Caller:
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
         if self._cache is not None and (kept := await self._kept(self._cache, routes[0], ask)) is not None:
-            on_attempt(Attempt(1, routes[0].name, CACHED, "", 0.0, why="it was answered before", answer=kept))
+            on_attempt(Attempt(1, routes[0], CACHED, "", 0.0, answer=kept, why="it was answered before"))
             if on_text is not None:
                 on_text(kept.text)
             return routes[0], kept
@@ -76,16 +76,17 @@ class _Call:
                 self._pass_over()
             route = self.routes[self.place]
             ended = await (self._attempt(route) if route.hedge_s is None else self._hedged(route, route.hedge_s))
-            if ended.reply is not None and (answer := self._taken(ended, ended.reply)) is not None:
-                return answer
-            if ended.fault is None:
+            if isinstance(ended.answer, Reply):
+                if (answer := self._taken(ended, ended.answer)) is not None:
+                    return answer
                 continue  # a longer answer is asked for
             if self.cut is not None and not ended.sent:
                 return self.cut
-            following, other = self._next(ended, ended.fault)
+            assert ended.answer is not None, "who is cancelled does not get here"
+            following, other = self._next(ended, ended.answer)
             if ended.sent:
                 name = "" if other is None else self.routes[other].name
-                self.on_attempt(replace(ended.told(following.why, following.wait_s, name), shown=self.shown))
+                self.on_attempt(ended.followed(following.why, following.wait_s, name, self.shown))
             if following.wait_s is not None:
                 await asyncio.sleep(following.wait_s)
             elif other is not None:
@@ -93,7 +94,7 @@ class _Call:
             elif self.cut is not None:
                 return self.cut
             else:
-                raise ended.fault
+                raise ended.answer
 
     # ---- where the call goes
 
@@ -106,11 +107,11 @@ class _Call:
         first = min(in_use, key=lambda place: self._lane(place).opens_at(now), default=self.place)
         self.place = next(ready, first)
 
-    def _next(self, ended: Ended, fault: Fault) -> tuple[Next, int | None]:
+    def _next(self, ended: Attempt, fault: Fault) -> tuple[Next, int | None]:
         """What comes next after a fault, and the place of the fallback if that is another route."""
         now = asyncio.get_running_loop().time()
         self.faults.append(fault)
-        route, lane = ended.route, self._lane(self.place)
+        route, lane = ended.by, self._lane(self.place)
         ahead = [place for place in range(self.place + 1, len(self.routes)) if self._suits(fault, place, now)]
         if ended.sent:
             left_s = math.inf if self.ask.deadline_at is None else self.ask.deadline_at - now
@@ -159,7 +160,7 @@ class _Call:
         )
         return self.attempts.make(route, turn, on_sent, self._show if self.on_text else None)
 
-    async def _hedged(self, route: Route, after_s: float) -> Ended:
+    async def _hedged(self, route: Route, after_s: float) -> Attempt:
         """An attempt, and a second copy of it where the first is slow: on a fallback if one is well."""
         copy = 0  # the number of the second attempt, once there is one
 
@@ -172,14 +173,14 @@ class _Call:
             copy = self.number
             return self.attempts.make(self.routes[place], Turn(copy, again=True, extra=True))
 
-        def lost(end: Ended) -> None:
+        def lost(end: Attempt) -> None:
             if end.sent:
-                self.on_attempt(end.told("the other copy is waited for"))
+                self.on_attempt(end.followed("the other copy is waited for"))
 
         first = partial(self._attempt, route)
         ended = await race(first, second, after_s, lambda end: end.number != copy or not self.shown, lost)
-        if ended.number == copy and ended.reply is not None and self.on_text is not None:
-            self._show(ended.reply.text)
+        if ended.number == copy and isinstance(ended.answer, Reply) and self.on_text is not None:
+            self._show(ended.answer.text)
         return ended
 
     def _place_of_a_copy(self) -> int | None:
@@ -200,20 +201,21 @@ class _Call:
 
     # ---- answers
 
-    def _taken(self, ended: Ended, reply: Reply) -> tuple[Route, Reply] | None:
+    def _taken(self, ended: Attempt, reply: Reply) -> tuple[Route, Reply] | None:
         """The answer, if it is one: what was cut at max_tokens may be asked for once more, or be none at all."""
-        route = ended.route
+        route = ended.by
         if reply.finish != "length" or self._may_be_cut(route):
-            self.on_attempt(ended.told())
+            self.on_attempt(ended)
             return route, reply
         most = route.sampling.max_tokens
         if route.length == "fail":
             message = f"the answer of {route.name} was cut at max_tokens = {most}"
-            self.on_attempt(replace(ended.told("an answer that is cut is none here"), outcome=FaultKind.LENGTH.value))
+            told = ended.followed("an answer that is cut is none here")
+            self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
             raise Fault(FaultKind.LENGTH, message, billed=True)
         self.cut = route, reply
         self.routes = [replace(r, sampling=replace(r.sampling, max_tokens=2 * most)) for r in self.routes]
-        told = ended.told("twice as long an answer is asked for", wait_s=0.0)
+        told = ended.followed("twice as long an answer is asked for", wait_s=0.0)
         self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
         return None
 

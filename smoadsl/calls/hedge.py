@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from smoadsl.calls.attempt import HEDGE_LOST, Ended
+from smoadsl.calls.attempt import HEDGE_LOST, Attempt
 from smoadsl.calls.outcomes import Again, Elsewhere, rule_of
 
-Copy = Coroutine[Any, Any, Ended]
+Copy = Coroutine[Any, Any, Attempt]
 OnSent = Callable[[], None]
 
 
@@ -15,9 +15,9 @@ async def race(
     first: Callable[[OnSent], Copy],
     second: Callable[[], Copy | None],
     after_s: float,
-    counts: Callable[[Ended], bool],
-    on_lost: Callable[[Ended], None],
-) -> Ended:
+    counts: Callable[[Attempt], bool],
+    on_lost: Callable[[Attempt], None],
+) -> Attempt:
     """The first good end of two copies, or the last fault. The second begins `after_s` after the first was sent, if
     `second` then still gives one. An end that does not count any more, and a fault while the other copy is under way,
     are told to `on_lost`; a copy that is not waited for any longer is cancelled, and is over when this returns."""
@@ -36,7 +36,7 @@ async def race(
             ends = [task.result() for task in tasks if task in done]  # in the order of their begin
             for place, end in enumerate(ends):
                 is_last = not waiting and place == len(ends) - 1
-                if is_last or (counts(end) and (end.reply is not None or _is_final(end))):
+                if is_last or (counts(end) and (end.fault is None or _is_final(end))):
                     return end
                 on_lost(end)
     finally:
@@ -48,10 +48,10 @@ async def race(
         await asyncio.gather(alarm, *tasks, return_exceptions=True)
 
 
-def _is_final(end: Ended) -> bool:
+def _is_final(end: Attempt) -> bool:
     """Whether the same request would fail everywhere, so that the other copy is not worth waiting for."""
     assert end.fault is not None
-    rule = rule_of(end.fault, end.route.fallback_on_refusal)
+    rule = rule_of(end.fault, end.by.fallback_on_refusal)
     return end.sent and rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
 
 

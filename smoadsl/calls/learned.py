@@ -65,8 +65,10 @@ class Learned:
     def ready_at(self, now: float) -> float:
         """When another request may be sent."""
         if self._window is None:
+            if self._known is not None:
+                return now if now > self._none_before else self._none_before
             self._hear(now)
-            if self._known or len(self._on_trial) < max(self._at_once, self._accepted):
+            if len(self._on_trial) < max(self._at_once, self._accepted):
                 return max(now, self._none_before)
             return max(now, self._none_before, self._on_trial[0].at + _NEWS_S)
         self._grow(now)
@@ -83,10 +85,10 @@ class Learned:
         """A request is sent."""
         sent = Sent(now)
         self.log.append(sent)
-        if self._window is None:
-            self._on_trial.append(sent)
-        else:
+        if self._window is not None:
             self._window.take(1, now)
+        elif self._known is None:
+            self._on_trial.append(sent)
         return sent
 
     def accepted(self, sent: Sent) -> None:
@@ -154,7 +156,7 @@ class Learned:
         """After a quiet time in which somebody had to wait, allow a little more, and then twice that."""
         assert self._window is not None
         if self._was_full and now - self._quiet_from >= self._quiet_periods * self._window.period_s:
-            self._window.count += self._more
+            self._window.grow(self._more)
             self._more *= 2
             self._quiet_from, self._was_full = now, False
 

@@ -1,6 +1,5 @@
 """Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
 
-from dataclasses import field
 from typing import NamedTuple
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
@@ -33,7 +32,8 @@ class Grant:
 
     at: float
     sent: Sent
-    taken: list[tuple[Unit, Window | Told, Taken]] = field(default_factory=list)
+    weight: Weight
+    taken: list[tuple[Unit, Window | Told, Taken]]
 
 
 class Limits:
@@ -69,7 +69,7 @@ class Limits:
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
         taken = [(unit, window, window.take(getattr(weight, unit), now)) for unit, window in self._all]
-        return Grant(now, self._learned.sent(now), taken)
+        return Grant(now, self._learned.sent(now), weight, taken)
 
     def fits(self, exchange: Exchange) -> bool:
         """Whether what an answer tells is of these limits: the same size, where one is known."""
@@ -101,10 +101,12 @@ class Limits:
         self._learned.accepted(grant.sent)
         if usage is None or usage.estimated or not grant.taken:
             return
-        input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
-        actual = Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
+        read, written = usage.input_tokens, usage.output_tokens
+        actual: Weight | None = None
         for unit, window, taken in grant.taken:
-            window.settle(taken, getattr(actual, unit))
+            if unit != "requests":
+                actual = actual or Weight(1, read + written, read, written)
+                window.settle(taken, getattr(actual, unit) - getattr(grant.weight, unit))
 
 
 def _window(rate: Rate) -> Window:

@@ -30,7 +30,7 @@ class Price:
     tiers: tuple[Tier, ...] = ()
 
     def of(self, usage: Usage) -> Decimal:
-        at = self._at(usage.input_tokens)
+        at = self._at(usage.input_tokens) if self.tiers else self
         if not (usage.cached_tokens or usage.written_tokens):  # as nearly all are
             return (at.input * usage.input_tokens + at.output * usage.output_tokens) / _PER
         cached = at.input if at.cached is None else at.cached
@@ -38,9 +38,14 @@ class Price:
         kept = at.input * usage.written_tokens * _TO_KEEP
         return (at.input * fresh + cached * usage.cached_tokens + kept + at.output * usage.output_tokens) / _PER
 
+    def at_most(self, input_tokens: int, output_tokens: int, is_kept: bool) -> Decimal:
+        """The dearest that so many tokens can be; `is_kept`: the provider is told to keep what it reads."""
+        if is_kept:
+            return self.of(Usage(input_tokens, output_tokens, written_tokens=input_tokens))
+        at = self._at(input_tokens) if self.tiers else self
+        return (at.input * input_tokens + at.output * output_tokens) / _PER
+
     def _at(self, input_tokens: int) -> "Price | Tier":
-        if not self.tiers:
-            return self
         reached = [tier for tier in self.tiers if input_tokens > tier.above]
         return reached[-1] if reached else self
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
+from typing import NamedTuple
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault
@@ -19,6 +20,14 @@ Opener = Callable[[str, Connection], Adapter]  # the adapter's name, and what it
 
 
 _NO_SECRETS = Secrets()
+
+
+class Way(NamedTuple):
+    """Where the requests of a route go: the provider, the way in, and what is known of the route."""
+
+    provider: Provider
+    gate: Gate
+    lane: Lane
 
 
 class Session:
@@ -38,6 +47,7 @@ class Session:
         self._adapters: dict[str, Adapter] = {}
         self._secrets: dict[str, Secrets] = {}
         self._gates: dict[str, Gate] = {}
+        self._ways: dict[tuple[str, str], Way] = {}
         self._countdowns: dict[float, Countdown] = {}
         self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
@@ -105,9 +115,18 @@ class Session:
             self._gates[name] = Gate(self.providers[name], self._random)
         return self._gates[name]
 
+    def way(self, route: Route) -> Way:
+        """Where requests of a route go."""
+        key = route.provider, route.model
+        way = self._ways.get(key)
+        if way is None:
+            gate = self.gate(route.provider)
+            way = self._ways[key] = Way(self.providers[route.provider], gate, gate.lane(route.model))
+        return way
+
     def lane(self, route: Route) -> Lane:
         """What is known of a route so far."""
-        return self.gate(route.provider).lane(route.model)
+        return self.way(route).lane
 
     def closed(self) -> list[Fault]:
         """For what routes are not used any more as long as this session lasts."""

@@ -50,11 +50,11 @@ class Told:
             self._window.add(taken)
         return taken
 
-    def settle(self, taken: Taken, amount: float) -> None:
+    def settle(self, taken: Taken, change: float) -> None:
         if self._window:
-            self._window.settle(taken, amount)
+            self._window.settle(taken, change)
         else:
-            taken.amount = amount
+            taken.amount += change
 
     def heard(self, allowance: Allowance, sent_at: float, now: float) -> None:
         """An answer's headers, to a request that was sent then."""

@@ -12,70 +12,94 @@ from smoadsl.classes import dataclass
 
 _SLACK = 0.01  # of the period: how much later than planned a request may arrive
 _SHORT_S = 2.0  # in a period as short as this, requests are spread over it evenly
+_MOMENTS = 1000  # of a period
 _AT_ONCE = 0.05  # of a short period's count may be taken at once, to make up for a late timer
 
 
 @dataclass(slots=True)
 class Taken:
-    """What was taken at one time. The amount may be settled later."""
+    """What was taken at one time, or a moment before it. The amount may be settled later."""
 
     at: float
     amount: float
 
 
 class Window:
-    """At most `count` in any `period_s` seconds. Times are the event loop's."""
+    """At most `count` in any `period_s` seconds. Times are the event loop's. What is taken within a thousandth of the
+    period is counted as taken at the end of that."""
 
     def __init__(self, count: float, period_s: float, log: Iterable[Taken] = ()) -> None:
         self._log: deque[Taken] = deque()
-        self._total = 0.0
+        self._total = 0.0  # of what stands in the log, which may have passed already
         self._even_at = -math.inf  # when the next would come if all came evenly
-        self.count = count
+        self._moment = -1  # of the last in the log, in thousandths of the period
         self.period_s = period_s
+        self._set(count)
         for taken in log:
             self.add(taken)
 
+    def _set(self, count: float) -> None:
+        self.count = count
+        self._step_s = self.period_s / count
+        ahead = max(1.0, count * _AT_ONCE) * self._step_s
+        self._ahead_s = ahead if self.period_s <= _SHORT_S else math.inf
+
+    def grow(self, more: float) -> None:
+        """So much more is allowed from now on."""
+        self._set(self.count + more)
+
     def ready_at(self, amount: float, now: float) -> float:
         """When so much may be taken; more than the whole count is given once nothing else was taken for a period."""
-        count, period_s = self.count, self.period_s
+        if self._total + amount <= self.count and self._even_at - self._ahead_s <= now:
+            return now
         self._forget(now)
-        due = self._total + (amount if amount < count else count) - count
+        due = self._total + min(amount, self.count) - self.count
         at = now
         if due > 1e-9:
-            span_s = period_s * (1 + _SLACK)
+            span_s = self.period_s * (1 + _SLACK)
             for taken in self._log:
                 if due <= 1e-9:
                     break
                 due -= taken.amount
                 at = taken.at + span_s
-        if period_s <= _SHORT_S and self._even_at > at:
-            at_once = max(1.0, count * _AT_ONCE) * period_s / count
-            at = max(at, self._even_at - at_once)
-        return at if at > now else now
+        return max(at, self._even_at - self._ahead_s, now)
 
     def take(self, amount: float, now: float) -> Taken:
-        """Take it, allowed or not."""
-        taken = Taken(now, amount)
-        self.add(taken)
+        """Take it, allowed or not. What was taken with it in the same moment is in the amount too."""
+        moment = int(now * _MOMENTS / self.period_s)
+        if moment == self._moment:
+            taken = self._log[-1]
+            taken.at = now
+            taken.amount += amount
+            self._count(amount, now)
+        else:
+            self._forget(now)
+            taken = Taken(now, amount)
+            self.add(taken)
+            self._moment = moment
         return taken
 
     def add(self, taken: Taken) -> None:
         """It was taken then."""
         self._log.append(taken)
-        self._total += taken.amount
-        since = self._even_at if self._even_at > taken.at else taken.at
-        self._even_at = since + taken.amount * self.period_s / self.count
+        self._moment = -1
+        self._count(taken.amount, taken.at)
 
-    def settle(self, taken: Taken, amount: float) -> None:
-        """It was more or less in the end."""
+    def _count(self, amount: float, at: float) -> None:
+        self._total += amount
+        self._even_at = (self._even_at if self._even_at > at else at) + amount * self._step_s
+
+    def settle(self, taken: Taken, change: float) -> None:
+        """It was so much more in the end, or less."""
         if self._log and taken.at >= self._log[0].at:
-            self._total += amount - taken.amount
-        taken.amount = amount
+            self._total += change
+        taken.amount += change
 
     def _forget(self, now: float) -> None:
         span_s = self.period_s * (1 + _SLACK)
         while self._log and now - self._log[0].at >= span_s - 1e-9:
             self._total -= self._log.popleft().amount
+            self._moment = self._moment if self._log else -1
         if not self._log:
             self._total = 0.0  # no error of rounding is carried on
 
@@ -106,10 +130,10 @@ class Bucket:
         self._fill(taken.at)
         self._level -= taken.amount
 
-    def settle(self, taken: Taken, amount: float) -> None:
-        """It was more or less in the end."""
-        self._level = min(self._most, self._level + taken.amount - amount)
-        taken.amount = amount
+    def settle(self, taken: Taken, change: float) -> None:
+        """It was so much more in the end, or less."""
+        self._level = min(self._most, self._level - change)
+        taken.amount += change
 
     @property
     def _step_s(self) -> float:

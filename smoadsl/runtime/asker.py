@@ -109,17 +109,17 @@ class Asker:
 
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
-        n = len(place.samples) or 1
+        n, books, budget = len(place.samples) or 1, self._books, self.budget
         size = size_of_all(messages)
-        meter = Meter(self._books, self.budget, last, lambda most: cost_at_most(call, size, schema, 0, most))
-        deadline = self.budget.deadline(last) if self.budget else None
-        try:
-            late = deadline is not None and self._time() >= deadline.at
-            meter.open(late, n * call.routes[0].sampling.max_tokens)
-        except Exhausted as exhausted:
-            raise Fault(FaultKind.LOCAL, str(exhausted)) from None
-        self._books.calls += 1
-        number = self._books.calls
+        meter = Meter(books, budget, last, lambda most: cost_at_most(call, size, schema, 0, most))
+        deadline = None
+        if budget is not None:
+            deadline = budget.deadline(last)
+            try:
+                meter.open(deadline is not None and self._time() >= deadline.at, n * call.routes[0].sampling.max_tokens)
+            except Exhausted as exhausted:
+                raise Fault(FaultKind.LOCAL, str(exhausted)) from None
+        books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
         routes = [route if route.sampling.seed is None else self._seeded(route, place) for route in call.routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
@@ -207,6 +207,7 @@ class Asker:
     def _attempted(self, number: int, attempt: Attempt) -> None:
         if attempt.outcome != CACHED:
             self._books.attempts += 1
+        answer, fault = attempt.answer, attempt.fault
         self._emit(
             model_of(
                 events.CallAttempted,
@@ -217,14 +218,14 @@ class Asker:
                 route=attempt.route,
                 outcome=attempt.outcome,
                 message=attempt.message,
-                status=attempt.status,
+                status=None if fault is None else fault.status,
                 elapsed_s=attempt.elapsed_s,
                 wait_s=attempt.wait_s,
                 next_route=attempt.next_route,
                 why=attempt.why,
                 queued_s=attempt.queued_s,
                 received_bytes=attempt.received_bytes,
-                answer=None if attempt.answer is None else taped(attempt.answer),
+                answer=None if answer is None else taped(answer),
                 shown=attempt.shown,
                 text_after_s=attempt.text_after_s,
             )

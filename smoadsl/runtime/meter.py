@@ -62,6 +62,9 @@ class Worst:
     is_priced: bool
 
 
+NOTHING = Worst(NO_COST, 0, 0, True)
+
+
 class Meter:
     """The account of one call. `worst` says what an attempt takes at most that may answer so many tokens.
 
@@ -74,14 +77,14 @@ class Meter:
         self._budget = budget
         self._last = last
         self._worst_of = worst
-        self._known: tuple[int, Worst] | None = None
+        self._known = NOTHING  # the worst of the attempt that was asked for last, which may answer so many tokens:
+        self._known_for = 0
         self._spare = NO_COST
 
     def _worst(self, max_tokens: int) -> Worst:
-        """The same is asked for twice for nearly every call."""
-        if self._known is None or self._known[0] != max_tokens:
-            self._known = max_tokens, self._worst_of(max_tokens)
-        return self._known[1]
+        if self._known_for != max_tokens:
+            self._known, self._known_for = self._worst_of(max_tokens), max_tokens
+        return self._known
 
     def open(self, late: bool, max_tokens: int) -> None:
         """Reserve the call and its first attempt before it begins. Raises `Exhausted`."""
@@ -152,18 +155,24 @@ def cost_at_most(
 ) -> Worst:
     """The worst case of a call that is sent messages of so many bytes: one token for two of them, and all that it may
     answer, or so many tokens if that is more."""
-    size += size_of(json.dumps(schema)) if schema else 0
+    if schema:
+        size += size_of(json.dumps(schema))
     input_tokens = size // 2 + 1 + more_input_tokens
     most, dearest, is_priced = 0, _NOTHING, True
     for route in call.routes:
         if route.written:
             continue
-        tokens = max(output_tokens, route.sampling.max_tokens)
-        most = max(most, tokens)
+        tokens = route.sampling.max_tokens
+        if output_tokens > tokens:
+            tokens = output_tokens
+        if tokens > most:
+            most = tokens
         if route.price is None:
             is_priced = False
         else:
-            dearest = max(dearest, route.price.of(route.usage_at_most(input_tokens, tokens)))
+            usd = route.price.at_most(input_tokens, tokens, route.sampling.prompt_cache is True)
+            if usd > dearest:
+                dearest = usd
     if not most:  # all of it is written already
         input_tokens = 0
     return Worst(Cost(0, input_tokens + most, dearest), input_tokens, most, is_priced)

@@ -52,7 +52,7 @@ class _Limits(Limits):
         return now
 
     def begin(self, weight: Weight, now: float) -> Grant:
-        return _Granted(now, Sent(now))
+        return _Granted(now, Sent(now), weight, [])
 
     def fits(self, exchange: Exchange) -> bool:
         return True
