@@ -3,7 +3,7 @@
 The worst case of the aggregate is set aside first, so that a budget never costs the answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from smoadsl.adapters.values import value
@@ -36,14 +36,6 @@ class Limits:
     time_s: float | None = None
 
 
-@value(frozen=True, slots=True)
-class Deadline:
-    """When calls must end, and the budget whose time is up then."""
-
-    at: float
-    budget: "Budget"
-
-
 class Exhausted(Exception):
     """A call that the budget does not hold; the message says which limit stands in its way."""
 
@@ -58,19 +50,26 @@ class Budget:
 
     def __init__(self, limits: Limits, around: "Budget | None" = None, begun: float = 0.0, last_s: float = 0.0) -> None:
         self._limits = limits
-        self._chain: Sequence[Budget] = (self, *(around._chain if around else ()))  # from the inside out
+        self._around = around
         self._counts = limits.calls is not None or limits.tokens is not None or limits.usd is not None
         self._calls, self._tokens, self._usd = 0, 0, NO_COST.usd  # settled and reserved
-        self._aside: Callable[[], Cost] | Cost = NO_COST
+        self._aside: Callable[[], Cost] | None = None
         self._spent = ""
         self._end = None if limits.time_s is None else begun + limits.time_s
         self._last_s = last_s
-        self._deadlines: dict[bool, Deadline | None] = {}
+        self._deadlines: dict[bool, float | None] = {}
+
+    def _chain(self) -> "Iterator[Budget]":
+        """This one and those around it, from the inside out."""
+        budget: Budget | None = self
+        while budget is not None:
+            yield budget
+            budget = budget._around
 
     @property
     def spent(self) -> str:
         """Why no new call is made, in this budget or in one around it; empty while some may be."""
-        return next((budget._spent for budget in self._chain if budget._spent), "")
+        return next((budget._spent for budget in self._chain() if budget._spent), "")
 
     @property
     def taken(self) -> Cost:
@@ -78,36 +77,34 @@ class Budget:
         return Cost(self._calls, self._tokens, self._usd)
 
     def set_aside(self, cost: Callable[[], Cost]) -> None:
-        """Keep this much for the aggregate; it replaces what was kept before. It is asked for when a call is made."""
+        """Keep for the aggregate what this says whenever a call is made."""
         self._aside = cost
 
-    def _kept(self) -> Cost:
-        if not isinstance(self._aside, Cost):
-            self._aside = self._aside()
-        return self._aside
-
-    def deadline(self, last: bool) -> Deadline | None:
+    def deadline(self, last: bool) -> float | None:
         """When a call must have ended; `last` is the aggregate's."""
         if last not in self._deadlines:
-            ends = [
-                (budget._end - (0.0 if last and budget is self else budget._last_s), budget)
-                for budget in self._chain
-                if budget._end is not None
-            ]
-            at, whose = min(ends, key=lambda end: end[0], default=(0.0, None))
-            self._deadlines[last] = None if whose is None else Deadline(at, whose)
+            self._deadlines[last] = min((at for at, _ in self._ends(last)), default=None)
         return self._deadlines[last]
 
-    def time_is_up(self) -> Exhausted:
+    def time_is_up(self, last: bool) -> Exhausted:
         """The deadline has passed: no new calls from now on."""
-        self._spent = self._spent or f"the time of the budget, {self._limits.time_s:g} s, is spent"
-        return Exhausted(self._spent)
+        _, whose = min(self._ends(last), key=lambda end: end[0])
+        whose._spent = whose._spent or f"the time of the budget, {whose._limits.time_s:g} s, is spent"
+        return Exhausted(whose._spent)
+
+    def _ends(self, last: bool) -> "Iterator[tuple[float, Budget]]":
+        for budget in self._chain():
+            if budget._end is not None:
+                yield budget._end - (0.0 if last and budget is self else budget._last_s), budget
 
     def reserve(self, cost: Cost, last: bool = False, extra: bool = False) -> None:
         """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing. That something
         `extra` does not fit does not make the budget spent."""
-        for budget in self._chain:
-            budget._check(cost, last and budget is self, extra)
+        self._check(cost, last, extra)
+        around = self._around
+        while around is not None:
+            around._check(cost, False, extra)
+            around = around._around
         self._take(cost.calls, cost.tokens, cost.usd)
 
     def settle(self, reserved: Cost, actual: Cost) -> None:
@@ -115,15 +112,17 @@ class Budget:
         self._take(actual.calls - reserved.calls, actual.tokens - reserved.tokens, actual.usd - reserved.usd)
 
     def _take(self, calls: int, tokens: int, usd: Decimal) -> None:
-        for budget in self._chain:
+        budget: Budget | None = self
+        while budget is not None:
             budget._calls += calls
             budget._tokens += tokens
             budget._usd += usd
+            budget = budget._around
 
     @property
     def is_limited(self) -> bool:
         """Whether this budget or one around it has any limit."""
-        return any(budget._limits != Limits() for budget in self._chain)
+        return any(budget._limits != Limits() for budget in self._chain())
 
     def _check(self, cost: Cost, last: bool, extra: bool) -> None:
         if self._spent and not last:
@@ -131,7 +130,7 @@ class Budget:
         limits = self._limits
         if not self._counts:
             return
-        kept = NO_COST if last else self._kept()
+        kept = NO_COST if last or self._aside is None else self._aside()
         if limits.calls is not None and self._calls + kept.calls + cost.calls > limits.calls:
             spent = f"the budget of {limits.calls:,} calls is spent"
         elif limits.tokens is not None and self._tokens + kept.tokens + cost.tokens > limits.tokens:

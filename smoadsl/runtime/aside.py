@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from smoadsl.adapters.recent import Recent
 from smoadsl.adapters.words import size_of
-from smoadsl.calls.budget import NO_COST, Budget, Cost
+from smoadsl.calls.budget import NO_COST, Cost
 from smoadsl.plan.plan import Layer, ModelAggregate, Pipeline
 from smoadsl.plan.reading import may_go_on
 from smoadsl.runtime.meter import cost_at_most
@@ -16,13 +16,13 @@ Sizes = Mapping[str, int]  # the most tokens of each response, by agent
 class Aside:
     """What a pipeline's budget sets aside: the most responses that can still reach the aggregate, and its answer."""
 
-    def __init__(self, pipeline: Pipeline, budget: Budget, prompts: Prompts) -> None:
+    def __init__(self, pipeline: Pipeline, prompts: Prompts) -> None:
         limits = pipeline.budget
         self._layers = pipeline.layers
         self._aggregate = pipeline.aggregate if isinstance(pipeline.aggregate, ModelAggregate) else None
         if limits.usd is None and limits.tokens is None and limits.calls is None:
             self._aggregate = None  # nothing is counted
-        self._budget = budget
+        self._known: Cost | None = None
         self._prompts = prompts
         self._place = 0
         self._team: Sequence[str] = ()
@@ -46,14 +46,19 @@ class Aside:
         """A response of the round is there, and need no longer be guessed at."""
         if self._aggregate is not None:
             self._arrived[response.agent] = response
-            self._budget.set_aside(self._most)
+            self._known = None
 
     def _begin(self, settled: Sequence[Sizes]) -> None:
         self._settled = settled
-        self._budget.set_aside(self._most)
+        self._known = None
 
-    def _most(self) -> Cost:
+    def most(self) -> Cost:
         """The most that the aggregate may need, as far as is known."""
+        if self._known is None:
+            self._known = NO_COST if self._aggregate is None else self._worked_out()
+        return self._known
+
+    def _worked_out(self) -> Cost:
         of_agents: dict[tuple[str, ...], int] = {}  # those whose responses it may read, and the most tokens of these
         for sizes in self._possible():
             agents = tuple(sorted(sizes))

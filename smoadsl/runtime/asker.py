@@ -14,7 +14,7 @@ from smoadsl.adapters.values import model_of, value
 from smoadsl.adapters.words import size_of_all
 from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
-from smoadsl.calls.budget import Budget, Deadline, Exhausted
+from smoadsl.calls.budget import Budget, Exhausted
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.route import Route
 from smoadsl.plan.plan import Call
@@ -112,21 +112,23 @@ class Asker:
         n, books, budget = len(place.samples) or 1, self._books, self.budget
         size = size_of_all(messages)
         meter = Meter(books, budget, last, lambda most: cost_at_most(call, size, schema, 0, most))
-        deadline = None
+        deadline_at = None
         if budget is not None:
-            deadline = budget.deadline(last)
+            deadline_at = budget.deadline(last)
             try:
-                meter.open(deadline is not None and self._time() >= deadline.at, n * call.routes[0].sampling.max_tokens)
+                meter.open(
+                    deadline_at is not None and self._time() >= deadline_at, n * call.routes[0].sampling.max_tokens
+                )
             except Exhausted as exhausted:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
         routes = [route if route.sampling.seed is None else self._seeded(route, place) for route in call.routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
-        ask = Ask(messages, schema, str(number), self._owner, sample, deadline.at if deadline else None, n, self._row)
+        ask = Ask(messages, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
         try:
-            with _NO_ALARM if deadline is None else Alarm(self._clock(deadline.at)):
+            with _NO_ALARM if deadline_at is None else Alarm(self._clock(deadline_at)):
                 _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
                 if n > 1:
                     reply = await self._completed(reply, routes, ask, meter, attempted)
@@ -134,7 +136,7 @@ class Asker:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
         except (Fault, Exhausted, TimeoutError) as failed:
-            fault = failed if isinstance(failed, Fault) else _out_of_budget(failed, deadline)
+            fault = failed if isinstance(failed, Fault) else self._out_of_budget(failed, last)
             self.tell(events.CallFailed, call=number, kind=fault.kind.value, message=fault.message)
             raise fault from None
         finally:
@@ -157,6 +159,11 @@ class Asker:
             return reply
         _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
         return _together(reply, more)
+
+    def _out_of_budget(self, failed: Exhausted | TimeoutError, last: bool) -> Fault:
+        """The fault of a call that the budget, or its time, cut off."""
+        timed = self.budget is not None and isinstance(failed, TimeoutError)
+        return Fault(FaultKind.LOCAL, str(self.budget.time_is_up(last) if self.budget and timed else failed))
 
     def _seeded(self, route: Route, place: Place) -> Route:
         """A model's seed is mixed with agent and round, so that equal models do not answer alike."""
@@ -244,9 +251,3 @@ def _together(reply: Reply, more: Reply) -> Reply:
         one.written_tokens + two.written_tokens,
     )
     return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults)
-
-
-def _out_of_budget(failed: Exhausted | TimeoutError, deadline: Deadline | None) -> Fault:
-    """The fault of a call that the budget, or its time, cut off."""
-    why = deadline.budget.time_is_up() if deadline and isinstance(failed, TimeoutError) else failed
-    return Fault(FaultKind.LOCAL, str(why))

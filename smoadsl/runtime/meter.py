@@ -91,9 +91,7 @@ class Meter:
         if self._budget is None:
             return
         if late:
-            deadline = self._budget.deadline(self._last)
-            assert deadline is not None
-            raise deadline.budget.time_is_up()
+            raise self._budget.time_is_up(self._last)
         cost = self._worst(max_tokens).cost
         self._budget.reserve(Cost(1, cost.tokens, cost.usd), self._last)  # a call that has begun stays one
         self._spare = cost
