@@ -13,7 +13,7 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import execute
-from smoadsl.runtime.journal import journal_to
+from smoadsl.runtime.journal import BUFFER_BYTES, journal_to
 from smoadsl.tools.api import compile
 
 KEYS = {"BENCHMARK_KEY": "sk-no-key-of-anybody-0123456789-abcdefghijklmnop"}  # sought in all that comes back
@@ -70,7 +70,7 @@ async def client(work: Work, base_url: str) -> AsyncIterator[Answer]:
     """smoadsl with everything on: templates, limits, retries, a budget, somebody who hears every event, and a trace."""
     plan = plan_of(work, base_url)
     heard = 0
-    with tempfile.TemporaryFile("wb") as trace:
+    with tempfile.TemporaryFile("wb", BUFFER_BYTES) as trace:
         write = journal_to(trace)
 
         def hear(event: Event) -> None:

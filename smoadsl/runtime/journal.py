@@ -21,6 +21,7 @@ from smoadsl.runtime.events import (
 )
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
+BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
 
 
 class JournalError(Exception):
@@ -28,26 +29,26 @@ class JournalError(Exception):
 
 
 def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
-    """Writes events in the order in which they happen: each a moment later, with all that happened meanwhile, and the
-    last of a run at once. Pieces of the streamed answer are left out: the whole text follows them."""
-    waiting: list[Event] = []
+    """Writes each event as it happens; what is written is in the file a moment later, for all that happened meanwhile
+    at once. Pieces of the streamed answer are left out: the whole text follows them."""
+    waits = False
 
     def flush() -> None:
-        written = b"".join(map(line_of, waiting))
-        waiting.clear()
+        nonlocal waits
+        waits = False
         if not file.closed:
-            file.write(written)
             file.flush()
 
     def write(event: Event) -> None:
+        nonlocal waits
         kind = type(event)
         if kind is AnswerPiece:
             return
-        waiting.append(event)
+        file.write(line_of(event))
         if kind is RunFinished or kind is RunFailed:
-            flush()
-        elif len(waiting) == 1:
-            _soon(flush)
+            file.flush()
+        elif not waits:
+            waits = _soon(flush)
 
     return write
 
@@ -78,12 +79,14 @@ def _plan_json(same: _Same) -> bytes:
     return same.plan.model_dump_json().encode()
 
 
-def _soon(flush: Callable[[], None]) -> None:
+def _soon(flush: Callable[[], None]) -> bool:
     """Have it done in a moment; at once where no event loop runs."""
     try:
         asyncio.get_running_loop().call_later(_MOMENT_S, flush)
     except RuntimeError:
         flush()
+        return False
+    return True
 
 
 def read_journal(path: Path) -> Iterator[Event]:

@@ -21,7 +21,7 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
-from smoadsl.runtime.journal import journal_to
+from smoadsl.runtime.journal import BUFFER_BYTES, journal_to
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
 from smoadsl.show.safe import one_line
@@ -115,7 +115,7 @@ def command(
         listeners = [live.show]
         if trace:
             try:
-                listeners.append(journal_to(stack.enter_context(Path(trace).open("wb"))))
+                listeners.append(journal_to(stack.enter_context(Path(trace).open("wb", BUFFER_BYTES))))
             except OSError as error:
                 raise click.UsageError(f"--trace {trace}: {error.strerror or error}") from None
         kept = _cache(cache_samples) if cache or cache_samples else None
