@@ -1,5 +1,6 @@
 """An OpenAI answer, to read chat completions: whole ones, and those that come as a stream of events."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from itertools import takewhile
@@ -12,6 +13,8 @@ from smoadsl.adapters.gather import Gathering, Misshapen, Wire, part_of, text_of
 from smoadsl.adapters.usage import Counts, counted, usage_of
 
 _DATA = len("data: ")
+_FEWEST_ALIKE = 4
+_CONTENT = re.compile(r'"content": ?("(?:[^"\\]|\\.)*")')
 _PLAIN = frozenset(("content", "role"))
 _PLAIN_ENDS: dict[JSON, Finish] = {"stop": "stop", "length": "length"}
 _SUMS = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
@@ -68,44 +71,78 @@ def _take_event(so_far: Gathering, body: dict[str, JSON]) -> bool:
 
 def _pieces(events: Sequence[str], place: int) -> tuple[str, int, str]:
     """What the events say that are nothing but a piece of the answer. Most are: so these are not looked at twice."""
+    here = events[place:] if place else events
     texts: list[str] = []
     model = ""
     try:
-        for body in _bodies(events, place):
-            (choice,) = body["choices"]
-            delta = choice["delta"]
-            text = delta["content"]
-            if (
-                not text  # a ping: nothing to wait for
-                or type(text) is not str
-                or choice.get("finish_reason") is not None
-                or choice.get("index") != 0
-                or (len(delta) > 1 and any(value for name, value in delta.items() if name not in _PLAIN))
-                or "error" in choice
-                or "error" in body
-                or body.get("usage") is not None
-            ):
-                break
-            texts.append(text)
-            model = body.get("model") or model
+        if len(here) >= _FEWEST_ALIKE and (texts := _alike(here)):
+            model = orjson.loads(here[0][_DATA:]).get("model") or ""
+        else:
+            for body in _bodies(here):
+                if (text := _piece(body)) is None:
+                    break
+                texts.append(text)
+                model = body.get("model") or model
     except (LookupError, TypeError, ValueError, AttributeError):
         pass  # something else: it is read with all care
     return "".join(texts), place + len(texts), model if isinstance(model, str) else ""
 
 
-def _bodies(events: Sequence[str], place: int) -> Iterable[Any]:
-    """The JSON of the events from there on, as far as they have nothing but that: read as one list if all are objects,
-    which takes a third less than one by one."""
-    here = events[place:] if place else events
-    joined = "\n\n".join(here)
+def _piece(body: Any) -> str | None:
+    """The text of an event that is nothing but a piece of the answer. What is of another shape raises an error."""
+    (choice,) = body["choices"]
+    delta = choice["delta"]
+    text = delta["content"]
+    if (
+        not text  # a ping: nothing to wait for
+        or type(text) is not str
+        or choice.get("finish_reason") is not None
+        or choice.get("index") != 0
+        or (not delta.keys() <= _PLAIN and _says_more(delta, _PLAIN))
+        or "error" in choice
+        or "error" in body
+        or body.get("usage") is not None
+    ):
+        return None
+    return text
+
+
+def _alike(events: Sequence[str]) -> list[str]:
+    """The pieces of the events that are the first one but for their text, if all are but a few at the end; else none.
+
+    They are cut out of the events as they stand there, and read at once. Each has to be the inside of one JSON string:
+    no piece may end in a backslash, and as many strings must be read as there are pieces."""
+    first = events[0]
+    found = _CONTENT.search(first)
+    if found is None or first.count('"content"') != 1 or "\n" in first or not _has_data(first):
+        return []
+    if _piece(orjson.loads(first[_DATA:])) != orjson.loads(found[1]):
+        return []
+    before, behind = first[: found.start(1) + 1], first[found.end(1) - 1 :]
+    count = len(events)
+    while not (events[count - 1].startswith(before) and events[count - 1].endswith(behind)):
+        count -= 1
+    text = "\n\n".join(events[:count] if count < len(events) else events)
+    pieces = text[len(before) : len(text) - len(behind)].split(f"{behind}\n\n{before}")
+    quoted = '","'.join(pieces) + '"'
+    if len(pieces) != count or '\\","' in quoted or quoted.endswith('\\"'):
+        return []
+    texts: list[str] = orjson.loads(f'["{quoted}]')
+    return texts if len(texts) == count and "" not in texts else []
+
+
+def _bodies(events: Sequence[str]) -> Iterable[Any]:
+    """The JSON of the events, as far as they have nothing but that: read as one list if all are objects, which takes a
+    third less than one by one."""
+    joined = "\n\n".join(events)
     if joined.startswith("data: {") and joined.endswith("}"):
         listed = joined[_DATA:].replace("}\n\ndata: {", "},{")
         if "\n" not in listed:
             with suppress(orjson.JSONDecodeError):
                 bodies: list[Any] = orjson.loads(f"[{listed}]")
-                if len(bodies) == len(here):
+                if len(bodies) == len(events):
                     return bodies
-    return (orjson.loads(event[_DATA:]) for event in takewhile(_has_data, here))
+    return (orjson.loads(event[_DATA:]) for event in takewhile(_has_data, events))
 
 
 def _has_data(event: str) -> bool:

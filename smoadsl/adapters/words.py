@@ -1,5 +1,6 @@
 """Words, to quote a provider in one sentence of ours, without a secret and without a line break."""
 
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -41,6 +42,28 @@ class Secrets(tuple[str, ...]):
         """Whoever has fewer characters shows none of them."""
         return min(map(len, self.pieces), default=0)
 
+    @cached_property
+    def _by_first(self) -> dict[str, tuple[str, ...]]:
+        """The forms that begin with each character."""
+        return {form[0]: tuple(other for other in self.forms if other[0] == form[0]) for form in self.forms}
+
+    @cached_property
+    def _first(self) -> re.Pattern[str]:
+        return re.compile(f"[{re.escape(''.join(self._by_first))}]")
+
+    def begins_at(self, text: str, place: int) -> int:
+        """Where, from that place on, the end of the text begins that a secret may begin with; the length of the text if
+        there is none."""
+        if not self.forms:
+            return len(text)
+        place = max(place, len(text) - max(map(len, self.forms)) + 1)
+        for match in self._first.finditer(text, place):
+            end = text[match.start() :]
+            for form in self._by_first[end[0]]:
+                if form.startswith(end):
+                    return match.start()
+        return len(text)
+
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """`text` with none of the secrets in it, in whatever form; the very same text, if there was none."""
@@ -74,16 +97,16 @@ class Keyless:
 
     def __init__(self, secrets: Iterable[str], on_text: OnText) -> None:
         self._secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
-        self._forms = self._secrets.forms
         self._on_text = on_text
         self._held = ""
 
     def feed(self, text: str) -> None:
         """A piece has come."""
-        self._held += text
-        ends = (self._held.rfind(form) + len(form) for form in self._forms if form in self._held)
-        rest = self._held[max(ends, default=0) :]  # what one whole secret ends with may begin none
-        self._give(len(self._held) - max((_begun(rest, form) for form in self._forms), default=0))
+        self._held = held = self._held + text
+        secrets, from_ = self._secrets, 0
+        if any(map(held.__contains__, secrets.forms)):  # what one whole secret ends with may begin none
+            from_ = max(held.rfind(form) + len(form) for form in secrets.forms if form in held)
+        self._give(secrets.begins_at(held, from_))
 
     def end(self) -> None:
         """No piece follows."""
@@ -93,15 +116,6 @@ class Keyless:
         given, self._held = self._held[:size], self._held[size:]
         if given:
             self._on_text(without(given, self._secrets))
-
-
-def _begun(text: str, form: str) -> int:
-    """How many characters at the end of a text a form may begin with."""
-    end = text[1 - len(form) :]
-    at = end.find(form[0])
-    while at >= 0 and not form.startswith(end[at:]):
-        at = end.find(form[0], at + 1)
-    return len(end) - at if at >= 0 else 0
 
 
 def size_of(text: str) -> int:
