@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from smoadsl.calls.alarm import Alarm, Clock
+from smoadsl.adapters.alarm import Alarm, Clock
 from smoadsl.plan.plan import Agent
 from smoadsl.runtime import render
 from smoadsl.runtime.conversation import Conversation

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
+from smoadsl.adapters.alarm import Countdown
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
-from smoadsl.adapters.http_answer import Answer
+from smoadsl.adapters.http_answer import LOOK_S, Answer
 from smoadsl.adapters.http_faults import sending_fault, status_fault
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Client:
         self._connection = connection
         self._headers = {**_HEADERS, **headers, **connection.headers}
         self._waits_for_ever = connection.watched and connection.first_byte_timeout_s >= connection.total_timeout_s
+        self._look = Countdown(LOOK_S)
         self._pool: Pool | None = None
         self._targets: dict[tuple[str, str], Target] = {}
 
@@ -65,7 +67,7 @@ class Client:
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
         response = await self._send(method, path, payload)
-        answer = Answer(self._connection, response)
+        answer = Answer(self._connection, response, self._look)
         try:
             if response.status != _OK or "Content-Encoding" in response.headers:
                 await self._check(response)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from smoadsl.adapters.alarm import Alarm, Clock, Countdown
 from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
 from smoadsl.adapters.limits import allowances_of
 
@@ -12,14 +13,15 @@ if TYPE_CHECKING:
     from smoadsl.adapters.pool import Response
 
 BODY_LIMIT = 32 << 20
-_LOOK_S = 1.0  # how often a silent connection is looked at
+LOOK_S = 1.0  # how often a silent connection is looked at
 
 
 class Answer:
-    """The body of an answer whose head was good."""
+    """The body of an answer whose head was good. While it is silent it is looked at whenever `look` rings."""
 
-    def __init__(self, connection: Connection, response: "Response") -> None:
+    def __init__(self, connection: Connection, response: "Response", look: Countdown) -> None:
         self._connection = connection
+        self._look = look
         self._response = response
         self._size = 0
         self._idle_until: float | None = None  # not waited for yet
@@ -59,12 +61,13 @@ class Answer:
         """The next bytes, or None after some silence."""
         if self._response.content.is_eof() or self._response.content.total_bytes > self._size:
             return await self._whatever_came()  # without a timer: there is nothing to wait for
+        loop = asyncio.get_running_loop()
         if self._idle_until is None:
             self.progress()
         assert self._idle_until is not None
-        pause = asyncio.timeout_at(min(self._idle_until, asyncio.get_running_loop().time() + _LOOK_S))
+        ends_soon = self._idle_until - loop.time() < LOOK_S
         try:
-            async with pause:
+            with Alarm(Clock(self._idle_until) if ends_soon else self._look):
                 return await self._whatever_came()
         except TimeoutError:
             return None

@@ -75,14 +75,16 @@ def _pieces(events: Sequence[str], place: int) -> tuple[str, int, str]:
     texts: list[str] = []
     model = ""
     try:
-        if len(here) >= _FEWEST_ALIKE and (texts := _alike(here)):
-            model = orjson.loads(here[0][_DATA:]).get("model") or ""
-        else:
-            for body in _bodies(here):
-                if (text := _piece(body)) is None:
-                    break
-                texts.append(text)
-                model = body.get("model") or model
+        first = orjson.loads(here[0][_DATA:]) if _has_data(here[0]) else {}
+        if (text := _piece(first)) is None:
+            return "", place, ""
+        model = first.get("model") or ""
+        texts = _alike(here, text) if len(here) >= _FEWEST_ALIKE else []
+        for body in () if texts else _bodies(here):
+            if (text := _piece(body)) is None:
+                break
+            texts.append(text)
+            model = body.get("model") or model
     except (LookupError, TypeError, ValueError, AttributeError):
         pass  # something else: it is read with all care
     return "".join(texts), place + len(texts), model if isinstance(model, str) else ""
@@ -107,25 +109,26 @@ def _piece(body: Any) -> str | None:
     return text
 
 
-def _alike(events: Sequence[str]) -> list[str]:
-    """The pieces of the events that are the first one but for their text, if all are but a few at the end; else none.
+def _alike(events: Sequence[str], text: str) -> list[str]:
+    """The pieces of the events that are the first one but for its text, if all are but some at the end; else none.
 
     They are cut out of the events as they stand there, and read at once. Each has to be the inside of one JSON string:
     no piece may end in a backslash, and as many strings must be read as there are pieces."""
     first = events[0]
     found = _CONTENT.search(first)
-    if found is None or first.count('"content"') != 1 or "\n" in first or not _has_data(first):
-        return []
-    if _piece(orjson.loads(first[_DATA:])) != orjson.loads(found[1]):
+    if found is None or first.count('"content"') != 1 or "\n" in first or orjson.loads(found[1]) != text:
         return []
     before, behind = first[: found.start(1) + 1], first[found.end(1) - 1 :]
     count = len(events)
     while not (events[count - 1].startswith(before) and events[count - 1].endswith(behind)):
         count -= 1
-    text = "\n\n".join(events[:count] if count < len(events) else events)
-    pieces = text[len(before) : len(text) - len(behind)].split(f"{behind}\n\n{before}")
+    alike = events[:count] if count < len(events) else events
+    cut = slice(len(before), -len(behind))
+    pieces = [event[cut] for event in alike]
     quoted = '","'.join(pieces) + '"'
-    if len(pieces) != count or '\\","' in quoted or quoted.endswith('\\"'):
+    if '\\","' in quoted or quoted.endswith('\\"'):
+        return []
+    if before + f"{behind}\n\n{before}".join(pieces) + behind != "\n\n".join(alike):
         return []
     texts: list[str] = orjson.loads(f'["{quoted}]')
     return texts if len(texts) == count and "" not in texts else []

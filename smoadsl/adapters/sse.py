@@ -43,6 +43,9 @@ class Decoder:
 
     def again(self, text: str) -> Iterator[Event]:
         """The event in one of the texts that `plain` gave."""
+        if text.startswith("data: ") and "\n" not in text and len(text) < _MOST_BEGUN:
+            self.took(1)
+            return iter((Event("", text.removeprefix("data: ")),))
         raw = text.encode() + b"\n\n"
         self._lines.skip(-len(raw))
         return self._feed(raw)

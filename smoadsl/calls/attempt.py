@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any, Protocol
 
+from smoadsl.adapters.alarm import Alarm
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Request, Usage
 from smoadsl.adapters.values import value
-from smoadsl.calls.alarm import Alarm
 from smoadsl.calls.budget import Exhausted
 from smoadsl.calls.first_text import FirstText
 from smoadsl.calls.keyless import keyless, keyless_fault

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import NamedTuple
 
 from smoadsl.adapters import open_adapter
+from smoadsl.adapters.alarm import Countdown
 from smoadsl.adapters.base import Adapter, Connection, Fault
 from smoadsl.adapters.words import Secrets
 from smoadsl.builtins.providers import dialect_of
-from smoadsl.calls.alarm import Countdown
 from smoadsl.calls.gate import Gate
 from smoadsl.calls.keys import Bound, Keys
 from smoadsl.calls.lane import Lane

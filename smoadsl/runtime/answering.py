@@ -71,7 +71,7 @@ class Answering:
         def show(text: str) -> None:
             nonlocal shown
             shown = True
-            self._asker.tell(events.AnswerPiece, text=text)
+            self._asker.tell_piece(text)
 
         streamed = show if aggregate.stream and not self._inside else None
         place = Place("aggregate", who, layer, number, references=names_of(went_on.kept))

@@ -8,11 +8,11 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from smoadsl.adapters.alarm import Alarm, Clock
 from smoadsl.adapters.base import Fault, FaultKind, Message, OnText, Reply, Usage
 from smoadsl.adapters.tape import taped
 from smoadsl.adapters.values import model_of, value
 from smoadsl.adapters.words import size_of_all
-from smoadsl.calls.alarm import Alarm, Clock
 from smoadsl.calls.attempt import CACHED, Ask, Attempt, OnAttempt
 from smoadsl.calls.budget import Budget, Exhausted
 from smoadsl.calls.caller import Caller
@@ -90,6 +90,10 @@ class Asker:
 
     def tell(self, event: Callable[..., events.Event], **values: Any) -> None:
         self._emit(event(at_s=self.now, **values))
+
+    def tell_piece(self, text: str) -> None:
+        """Tell a piece of the answer as it comes."""
+        self._emit(model_of(events.AnswerPiece, at_s=self.now, type="answer_piece", text=text))
 
     def degrade(self, layer: str, round_: int, why: str) -> None:
         """Tell that the run goes on, but not as it was written."""

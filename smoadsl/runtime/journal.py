@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 import orjson
 
+from smoadsl.adapters.recent import Recent
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import (
     EVENT,
@@ -57,26 +57,17 @@ def line_of(event: Event) -> bytes:
     """The event as a line of JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
     if type(event) is not RunStarted:
         return orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE)
-    head, messages, rest = event.model_dump_json(exclude={"plan"}).encode().partition(b',"messages":')
-    return b'%s,"plan":%s%s%s\n' % (head, _plan_json(_Same(event.plan)), messages, rest)
+    try:
+        return orjson.dumps({**event.__dict__, "plan": _plan_json(event.plan)}, None, orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a seed of more than 64 bits
+        return event.model_dump_json().encode() + b"\n"
 
 
-class _Same:
-    """A plan that is known by what it is, and not by what it holds: looking at all of that would be as dear."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.plan is self.plan
-
-    def __hash__(self) -> int:
-        return id(self.plan)
+def _as_json(plan: Plan) -> orjson.Fragment:
+    return orjson.Fragment(plan.model_dump_json())
 
 
-@lru_cache(maxsize=8)
-def _plan_json(same: _Same) -> bytes:
-    return same.plan.model_dump_json().encode()
+_plan_json = Recent(_as_json)
 
 
 def _soon(flush: Callable[[], None]) -> bool:

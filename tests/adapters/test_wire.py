@@ -144,7 +144,7 @@ def test_f04_a_host_that_does_not_take_the_connection() -> None:
 def test_heads_and_connections(
     name: str, acts: list[Act], kind: FaultKind | str, streamed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_answer, "_LOOK_S", 0.1)
+    monkeypatch.setattr(http_answer, "LOOK_S", 0.1)
     result = tried(acts, streamed)
     assert result.outcome == kind, name
     assert result.seconds < 5
