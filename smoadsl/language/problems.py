@@ -285,6 +285,16 @@ def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> D
     return _error("MOA403", span, f"templates have no {kind} `{name}`", did_you_mean(name, known))
 
 
+def template_field(span: Span, name: str, noun: str, fields: Sequence[str], of_a_list: bool) -> Diagnostic:
+    """`noun` is what is read, or what the list holds that is read as if it were one of them."""
+    if not of_a_list:
+        article = "an" if noun[0] in "aeiou" else "a"
+        return _error("MOA404", span, f"{article} {noun} has no `{name}`", did_you_mean(name, fields))
+    read = f"{{{{ one.{closest(name, fields) or fields[0]} }}}}"
+    help = f"take each {noun} by itself: `{{% for one in … %}}{read}{{% endfor %}}`"
+    return _error("MOA404", span, f"a list of {noun}s has no `{name}`", help)
+
+
 # ---- MOA9xx: advice
 
 
