@@ -16,6 +16,7 @@ from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems, syntax_problems
 from smoadsl.language.brackets import CLOSING, HOMES, MOST_NESTING, OPENING, TooDeep, balanced, not_too_deep
 from smoadsl.language.build import build_item, build_value
+from smoadsl.language.mends import mend
 from smoadsl.language.misread import Misread
 from smoadsl.language.recover import DECLARATIONS, Mistake, recover
 from smoadsl.language.tokens import LineEnds, parser, words
@@ -174,7 +175,8 @@ class _Reading:
             end = (before.end_pos or 0) if before is not None else 0
             return syntax_problems.unexpected_end(Span(self.source, max(0, end - 1), end), mistake.accepted)
         kind_before = before.type if before is not None else ""
-        return syntax_problems.unexpected(_span(self.source, found), found.type, mistake.accepted, kind_before)
+        exactly = mend(tokens, mistake.at)
+        return syntax_problems.unexpected(_span(self.source, found), found.type, mistake.accepted, kind_before, exactly)
 
     def _silent(self, token: Token) -> bool:
         """Whether the brackets at a token need no word, because its line, or all that follows it, has been told."""

@@ -190,12 +190,13 @@ def setting_twice(span: Span, key: str, first: Span) -> Diagnostic:
     return _error("MOA204", span, f"`{key}` is set twice", "keep one of them", Related("first set here", first))
 
 
-def unknown_function(span: Span, name: str, where: str, known: Iterable[str]) -> Diagnostic:
+def unknown_function(span: Span, name: str, where: str, known: Iterable[str] = (), mended: str = "") -> Diagnostic:
+    """`mended` is what is written for a judge that is called what a model does without another word."""
     names = list(known)
+    if mended:
+        return _error("MOA205", span, f"`{name}` is no {where}", f"a model alone ranks: `{mended}`")
     if name in names:  # written as a function, though it is none
         return _error("MOA205", span, f"the {where} `{name}` takes nothing in parentheses", f"write `{name}`")
-    if (where, name) == ("judge", "rank"):
-        return _error("MOA205", span, "`rank` is no judge", "a model alone ranks: `judge MODEL`")
     return _error("MOA205", span, f"`{name}` is no {where}", did_you_mean(name, names))
 
 

@@ -38,6 +38,11 @@ _VALUES = frozenset("STRING TEXT INT FLOAT DURATION MONEY RATE TRUE FALSE LSQB L
 _AMOUNTS = frozenset(("INT", "FLOAT", "DURATION", "MONEY", "RATE"))
 _JOIN = "write two comparisons, joined by `and`"
 _MOST_SHOWN = 8
+_COUNTED = {"KEEP": "responses", "QUORUM": "agents", "ACTIVATE": "agents", "REPEAT": "rounds", "STAR": "answers"}
+_UNITS = {
+    "s": ("s", "sec", "secs", "second", "seconds"), "min": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hour", "hours"),
+}  # fmt: skip
 _ELSEWHERE = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", ";": "a statement ends at the end of its line",
     ":": "settings are written `name = value`", "-": "names are joined by `_`, and there is no arithmetic",
@@ -99,11 +104,16 @@ def unknown_character(span: Span) -> Diagnostic:
     return _error("MOA005", span, f"{shown} means nothing here", help)
 
 
-def bad_number(span: Span) -> Diagnostic:
+def bad_number(span: Span, before: str = "") -> Diagnostic:
+    """`before` is what kind of word precedes it."""
     written = span.text
     help = "numbers are written `2`, `0.5`, `60_000`; durations `20s`; money `$0.05`; rates `600/min`"
     if len(written) > 30:
         help = "no number needs so many digits"
+    elif written.endswith("%") and before in _COUNTED:
+        help = f"`{before.lower()}` counts {_COUNTED[before]}: `{before.lower()} 1`"
+    elif rate := re.fullmatch(r"(\d{1,12}|\d{1,3}(?:_\d{3}){1,3})([kKM]?)/([a-z]+)", written):
+        help = _about_rate(int(rate[1]) * {"": 1, "M": 10**6}.get(rate[2], 1000), rate[3]) or help
     elif share := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", written):
         help = f"a share is written as a number: `{float(share[1]) / 100:g}`"
     elif written.startswith("-") and not re.fullmatch(r"-[\d.]+", written):
@@ -122,12 +132,21 @@ def bad_number(span: Span) -> Diagnostic:
     return _error("MOA006", span, f"`{written[:40]}` is no number, duration, amount or rate", help)
 
 
+def _about_rate(count: int, unit: str) -> str:
+    if unit in ("d", "day"):
+        return f"write it by the hour: `{max(1, count // 24):_}/h`"
+    short = next((short for short, names in _UNITS.items() if unit in names), "")
+    return f"write `{count:_}/{short}`" if short else ""
+
+
 def unterminated(span: Span, block: bool) -> Diagnostic:
     quotes = '"""' if block else '"'
     return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`")
 
 
-def single_quotes(span: Span, text: str) -> Diagnostic:
+def single_quotes(span: Span, text: str, triple: bool = False) -> Diagnostic:
+    if triple and re.search(r'[\n\r"\\]', text):  # as Python writes texts of several lines
+        return _error("MOA017", span, "texts stand in double quotes", "write `\"\"\"` in place of each `'''`")
     return _error("MOA017", span, "texts stand in double quotes", f"write {_quoted(text)}")
 
 
@@ -156,13 +175,14 @@ def turns_reading(span: Span, in_text: bool) -> Diagnostic:
 # ---- where words stand
 
 
-def unexpected(span: Span, found: str, expected: frozenset[str], before: str) -> Diagnostic:
-    """A word where another was due; `before` is what kind of word precedes it."""
+def unexpected(span: Span, found: str, expected: frozenset[str], before: str, mend: str = "") -> Diagnostic:
+    """A word where another was due; `before` is what kind of word precedes it, `mend` how its statement is mended, if
+    the words around it tell."""
     word = span.text
     due = _expected(expected)
     shown = f"`{word}`" if len(word) <= 40 and "\n" not in word else _kind(found)
     message = f"{shown} can not stand here" + (f": expected {due}" if due else "")
-    return _error("MOA009", span, message, _help(word, found, expected, before))
+    return _error("MOA009", span, message, mend or _help(word, found, expected, before))
 
 
 def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
