@@ -87,6 +87,13 @@ def _quoted(text: str, most: int = 60) -> str:
     return json.dumps(text, ensure_ascii=False) if len(text) <= most else '"…"'
 
 
+def other_language(span: Span, name: str) -> Diagnostic:
+    """A whole file of which no line can be read, and that looks like another language."""
+    begins = '`model fast = "groq/llama-3.1-8b-instant"`, then `pipeline NAME { … }`'
+    help = f"a .moa file begins so: {begins}; `smoadsl init` writes a whole one"
+    return _error("MOA019", span, f"this file looks like {name}, and no line of it can be read", help)
+
+
 # ---- words
 
 
