@@ -63,7 +63,7 @@ class Declarations:
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
-                self.names.said.append(provider_problems.unknown_provider(span, name, known, written))
+                self.names.say_unknown(f"{name}/", provider_problems.unknown_provider(span, name, known, written))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
         return self._providers[name]

@@ -7,6 +7,7 @@ types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, 
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
 from smoadsl.diagnostics.source import Span
@@ -114,10 +115,17 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     if what == "model" and name in _CALLS and not help.startswith("did"):
         help = f"did you mean `{_CALLS[name]}`?"
     model = f'model {name} = "provider/id"'
-    declared = {"model": model, "model or pipeline": model, "role": f'role {name} = "…"'}
-    if not help and what in declared and name.isidentifier():
-        help = f"declare it: `{declared[what]}`"
+    role, template = f'role {name} = "…"', f'template {name} = "…"'
+    declared = {"model": model, "model or pipeline": model, "role": role, "template": template}
+    if not help.startswith("did") and what in declared and name.isidentifier():
+        help = f"{help}; or declare it: `{declared[what]}`" if help else f"declare it: `{declared[what]}`"
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
+
+
+def in_more_places(told: Diagnostic, others: int) -> Diagnostic:
+    """What is told of the first use of a name that nothing declares, when there are others."""
+    places = "another place" if others == 1 else f"{others} more places"
+    return replace(told, message=f"{told.message}, here and in {places}")
 
 
 def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
