@@ -149,6 +149,8 @@ def test_roles_are_locked_or_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "p.moa").write_text(text, encoding="utf-8")
     assert smoadsl("lock", "--check", str(tmp_path / "p.moa")).exit_code == 1
+    (tmp_path / "q.moa").write_text('model m = "groq/x"\npipeline q { aggregate m }\n', encoding="utf-8")
+    assert "q.moa: no list of roles is generated here" in smoadsl("lock", str(tmp_path / "q.moa")).stderr
     refused = smoadsl("run", "--locked", str(tmp_path / "p.moa"), "hi")
     assert refused.exit_code == 1
     assert "not locked: run `smoadsl lock" in refused.stderr

@@ -67,7 +67,7 @@ def remarks(found: Comparison) -> list[str]:
             said += _shares(entry, found)
     saved = [f"{entry.name} {_calls(entry.saved.calls)}" for entry in found.entries if entry.saved.calls]
     if saved and len(saved) <= _MOST_TOLD:
-        said.append(f"The compiler saves of each prompt in full, and it is counted above: {', '.join(saved)}.")
+        said.append(f"Without what the compiler saves, a prompt in full would take more: {', '.join(saved)}.")
     return said
 
 
