@@ -64,6 +64,19 @@ stop    when agreement > 0.5 | stop moderator(qwen) | stop when moderator(qwen)
 stop    when agreement > 0.5 | stop when moderator qwen | stop when moderator(qwen)
 aggregate qwen | aggregate qwen, llama | aggregate qwen
 aggregate qwen | aggregate [qwen, llama] | aggregate qwen
+aggregate qwen | aggregate with qwen | aggregate qwen
+aggregate qwen | aggregate by qwen | aggregate qwen
+aggregate qwen | aggregate = qwen | aggregate qwen
+judge   qwen keep 1 | judge qwen top 1 | judge qwen keep 1
+judge   qwen keep 1 | judge qwen keep best 1 | judge qwen keep 1
+judge   qwen keep 1 | judge with qwen keep 1 | judge qwen keep 1
+judge   qwen keep 1 | judge qwen keep = 1 | judge qwen keep 1
+layer two repeat 2 | layer two x 2 | layer two repeat 2
+layer two repeat 2 | layer two * 2 | layer two repeat 2
+stop    when agreement > 0.5 | until agreement > 0.5 | stop when agreement > 0.5
+"groq/a" | "gpt-4o" | "openai/gpt-4o"
+"groq/a" | openai("gpt-4o") | "openai/gpt-4o"
+"groq/a" | "claude-sonnet-4" | "anthropic/claude-sonnet-4"
 """
 ROWS = [tuple(part.strip() for part in row.split(" | ")) for row in SLIPS.strip().splitlines()]
 NOT_PLAIN = """
@@ -105,6 +118,13 @@ def test_rounds_belong_to_the_first_line_of_their_layer(slip: str) -> None:
         "write `repeat 3` in the layer's first line, `layer one repeat 3 {`, and take it away here"
     ]
     assert said(FILE.replace("layer one {", "layer one repeat 3 {")) == []
+
+
+@pytest.mark.parametrize(("slip", "mended"), [("budget 20s", "budget { time = 20s }")])
+def test_limits_stand_in_braces(slip: str, mended: str) -> None:
+    told = said(FILE.replace("pipeline p {", f"pipeline p {{\n  {slip}"))
+    assert [one.help for one in told] == [f"limits stand in braces: `{mended}`"]
+    assert said(FILE.replace("pipeline p {", f"pipeline p {{\n  {mended}")) == []
 
 
 def test_a_text_between_three_quotes_is_one_mistake() -> None:

@@ -7,6 +7,12 @@ from lark import Token
 from smoadsl.diagnostics.suggest import closest
 
 _ROUNDS = ("rounds", "round", "times", "loop", "iterations", "repeats", "repeat")
+_TOGETHER = ("with", "by", "using", "from")
+_BEST = ("top", "best", "first", "select", "retain")
+_SPENT = ("cost", "limit", "max_cost", "max_usd", "max_price", "max_spend")
+_LIMITS = {"MONEY": "usd", "DURATION": "time"}
+_OF_A_MODEL = ("temperature", "timeout", "max_tokens", "retries", "top_p", "seed", "fallback")
+_DECLARED = {"MODEL": '"provider/id"', "PROVIDER": "openai"}
 _ENDS = ("_NL", "LBRACE", "RBRACE")
 _AFTER_TARGETS = ("AS", "SEES", *_ENDS)
 
@@ -15,22 +21,47 @@ def mend(tokens: Sequence[Token], at: int) -> str:
     """How to mend the statement in which the word `at` can not stand; empty where nothing is plain."""
     line, place = _statement(tokens, at)
     kinds = [token.type for token in line]
+    if tokens[at : at + 1] and tokens[at].type == "LBRACE" and kinds[1:] == ["NAME"] and kinds[0] in _DECLARED:
+        return f"say what it is: `{line[0]} {line[1]} = {_DECLARED[kinds[0]]} {{ … }}`"
     if not 0 <= place < len(line):
         return ""
+    if place == 0:
+        return _statement_of_none(line, tokens, at)
     match kinds[0]:
-        case "PROPOSE" if place > 0:
+        case "PROPOSE" if kinds[place] == "LPAR" and "EQUAL" in kinds[place:]:
+            return "settings stand in braces at the end of the line: `propose MODEL { NAME = … }`"
+        case "PROPOSE":
             return _targets(line, place)
         case "AGGREGATE" | "JUDGE" if kinds[place] == "COMMA" or (kinds[place] == "LSQB" and place == 1):
             return _one_of(line)
+        case "AGGREGATE" | "JUDGE":
+            return _who(line)
         case "STOP":
             return _moderator(line)
         case "LAYER":
             return _header(line, place)
-    if place:
-        return ""
-    if str(line[0]) in _ROUNDS and kinds[1:] in (["INT"], ["EQUAL", "INT"]):
-        header = f"`layer {_layer(tokens, at) or 'NAME'} repeat {line[-1]} {{`"
+        case "BUDGET" if kinds[1:] in (["MONEY"], ["DURATION"]):
+            return _budget(line)
+        case _:
+            return ""
+
+
+def _statement_of_none(line: Sequence[Token], tokens: Sequence[Token], at: int) -> str:
+    """A line that begins as no statement does."""
+    word, kinds = str(line[0]), [token.type for token in line]
+    layer = _layer(tokens, at)
+    if word in _ROUNDS and kinds[1:] in (["INT"], ["EQUAL", "INT"]):
+        header = f"`layer {layer or 'NAME'} repeat {line[-1]} {{`"
         return f"write `repeat {line[-1]}` in the layer's first line, {header}, and take it away here"
+    if word in _SPENT and kinds[1:] in (["MONEY"], ["EQUAL", "MONEY"]):
+        return _budget(line)
+    if word in _OF_A_MODEL and layer and len(line) > 1:
+        setting = f"{word} = {' '.join(line[2 if kinds[1] == 'EQUAL' else 1 :])}"
+        return f"it is a setting of a model: `propose MODEL {{ {setting} }}`"
+    if word in ("if", "while") and len(line) > 1:
+        return "what depends on something is a layer of its own: `layer NAME when CONDITION { … }`"
+    if word == "until" and layer and len(line) > 1:
+        return f"write `stop when {_written(line[1:])}`"
     return _moderator(line)
 
 
@@ -91,10 +122,34 @@ def _one_of(line: Sequence[Token]) -> str:
 def _header(line: Sequence[Token], place: int) -> str:
     """How often a layer runs, in another word or behind its condition."""
     count = [str(token) for token in line[place + 1 : place + 2] if token.type == "INT"]
-    if str(line[place]) not in _ROUNDS or not count or place < 2:
+    if str(line[place]) not in (*_ROUNDS, "x", "*") or not count or place < 2:
         return ""
     header = f"layer {line[1]} repeat {count[0]}"
     return f"write `{header}`" if place == 2 else f"`repeat` stands before `when`: `{header} when …`"
+
+
+def _who(line: Sequence[Token]) -> str:
+    """A model behind a word too many, or the number that is kept behind another word."""
+    words = [token for token in line if token not in _TOGETHER and token.type != "EQUAL"]
+    kinds = [token.type for token in words]
+    if kinds in (["AGGREGATE", "NAME"], ["JUDGE", "NAME", "KEEP", "INT"]):
+        return f"write `{' '.join(words)}`"
+    best = kinds in (["JUDGE", "NAME", "NAME", "INT"], ["JUDGE", "NAME", "KEEP", "NAME", "INT"]) and words[-2] in _BEST
+    return f"write `judge {words[1]} keep {words[-1]}`" if best else ""
+
+
+def _budget(line: Sequence[Token]) -> str:
+    limit = next((_LIMITS[token.type] for token in line if token.type in _LIMITS), "usd")
+    return f"limits stand in braces: `budget {{ {limit} = {line[-1]} }}`"
+
+
+def _written(words: Sequence[Token]) -> str:
+    """Words as they stand in a line of their own."""
+    text = ""
+    for word, before in zip(words, [None, *words[:-1]], strict=True):
+        apart = before is not None and word.end_pos and before.end_pos and (word.start_pos or 0) > before.end_pos
+        text += f" {word}" if apart else str(word)
+    return text
 
 
 def _moderator(line: Sequence[Token]) -> str:

@@ -16,6 +16,7 @@ _NUMBERS = ("INT", "FLOAT", "DURATION", "MONEY", "RATE")
 _MOST_DIGITS = 30
 _GOES_ON = re.compile(r"%|/[A-Za-z]\w*")
 _TRIPLE = re.compile(r"'''([\s\S]*?)('''|\Z)")
+_VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)")
 _CURLY = re.compile(r"[‘’“”„‚][^\r\n‘’“”]*[‘’“”]?")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")  # what follows is shown elsewhere than it stands
 _COMMENT = re.compile(r"/\*[\s\S]*?(?:\*/|\Z)|//[^\r\n]*")
@@ -34,6 +35,7 @@ class Misread:
         self._said = said
         self._skip_to = 0  # what stands before this place is told and done with
         self._before = ""  # what kind of word came last
+        self._first = ""  # the word with which the line begins
 
     def readable(self, tokens: Iterable[Token]) -> Iterator[Token]:
         for token in tokens:
@@ -47,6 +49,8 @@ class Misread:
                 yield from self._unreadable(token)
             else:
                 yield token
+            if self._before in ("", "_NL", "LBRACE"):
+                self._first = str(token)
             self._before = token.type
         end = len(self._source.text)
         self._tell_turns(end, end, True)
@@ -113,8 +117,11 @@ class Misread:
             replacement = _text(token, text)
             replacement.end_pos = quoted.end()
             yield replacement
+        elif variable := _VARIABLE.match(self._source.text, span.start):
+            self._skip_to = variable.end()
+            self._say(token, problems.unknown_character(Span(self._source, *variable.span())))
         elif token.line not in self.lines:
-            self._say(token, problems.unknown_character(span))
+            self._say(token, problems.unknown_character(span, self._first))
 
     def _say(self, token: Token, problem: Diagnostic) -> None:
         self._said.append(problem)

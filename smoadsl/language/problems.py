@@ -64,6 +64,7 @@ _MEND = (  # for a due type and what was found in its place: how one becomes the
 )
 
 _MEANT = {  # other names of what conditions measure
+    "agree": "agreement", "agreed": "agreement",
     "calls": "spent.calls", "consensus": "agreement", "consistency": "agreement", "cost": "spent.usd",
     "majority": "agreement", "money": "spent.usd", "rounds": "round", "score": "score.best", "time": "spent.time",
     "tokens": "spent.tokens", "usd": "spent.usd", "vote": "agreement",
@@ -77,6 +78,7 @@ _SETTINGS_ELSEWHERE = {
     "seconds": "time", "extra_body": "extra", "rpm": "rate", "tpm": "tokens_rate", "max_concurrency": "concurrency",
     "first_token_timeout": "ttft", "time_to_first_token": "ttft", "first_byte_timeout": "ttft",
 }  # fmt: skip
+_ROLES = ("role", "system", "system_prompt", "instructions", "persona", "prompt")
 _VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
 
 
@@ -181,6 +183,8 @@ def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diag
     names = list(known)
     meant = meant_setting(key, names)
     help = f"did you mean `{meant}`?" if meant else did_you_mean(key, names) or "take it away"
+    if key in _ROLES and "temperature" in names:
+        help = 'declare it, `role NAME = "…"`, and write `propose MODEL as NAME`'
     return _error("MOA202", span, f"{of} has no setting `{key}`", help)
 
 

@@ -38,6 +38,14 @@ _VALUES = frozenset("STRING TEXT INT FLOAT DURATION MONEY RATE TRUE FALSE LSQB L
 _AMOUNTS = frozenset(("INT", "FLOAT", "DURATION", "MONEY", "RATE"))
 _JOIN = "write two comparisons, joined by `and`"
 _MOST_SHOWN = 8
+_SYNONYMS = {  # what other tools and people call a statement
+    **dict.fromkeys("output final return synthesize combine merge finalize answer_with".split(), "aggregate"),
+    **dict.fromkeys("rank filter pick choose evaluate critic".split(), "judge"),
+    **dict.fromkeys("use ask agent agents models run generate proposer proposers".split(), "propose"),
+    **dict.fromkeys("agent llm".split(), "model"), **dict.fromkeys("const let var def".split(), "param"),
+    "assert": "expect", "top": "keep", "system": "role", "persona": "role", "include": "import", "stage": "layer",
+    "step": "layer", "cap": "budget", "limits": "budget", "mock": "reply", "respond": "reply", "gate": "activate",
+}  # fmt: skip
 _COUNTED = {"KEEP": "responses", "QUORUM": "agents", "ACTIVATE": "agents", "REPEAT": "rounds", "STAR": "answers"}
 _UNITS = {
     "s": ("s", "sec", "secs", "second", "seconds"), "min": ("m", "min", "mins", "minute", "minutes"),
@@ -97,14 +105,24 @@ def other_language(span: Span, name: str) -> Diagnostic:
 # ---- words
 
 
-def unknown_character(span: Span) -> Diagnostic:
+def unknown_character(span: Span, statement: str = "") -> Diagnostic:
+    """`statement` is the word with which its line begins, if that is one that begins a statement."""
     first = span.text[0]
     code_point = f"U+{ord(first):04X} {unicodedata.name(first, '')}".rstrip()
     shown = f"`{span.text}`" if span.text.isprintable() and len(span.text) <= 40 else code_point
     if len(span.text) == 1 and not first.isascii() and shown != code_point:
         shown += f" ({code_point})"
     help = "comments begin with `#`" if span.text in ("//", "/*") else _ELSEWHERE.get(first, "")
-    if unicodedata.category(first) in ("Zs", "Cf"):
+    if span.text.startswith("```"):
+        help = "take this line away: it belongs to the Markdown around a file"
+    elif span.text == ":" and statement == "param":
+        help = "a param has the type of its value: `param NAME = …`"
+    elif span.text == ":" and statement in _HOMES:
+        named = statement.upper() in _DECLARATIONS - {"IMPORT", "PIPELINE", "TEST"}
+        help = f"write `=`: `{statement} NAME = …`" if named else "a statement has none; settings are `name = value`"
+    elif variable := re.fullmatch(r"\$\{?([A-Za-z_]\w*)\}?", span.text):
+        help = f'write `env("{variable[1]}")`'
+    elif unicodedata.category(first) in ("Zs", "Cf"):
         help = "it can not be seen: take it away, or put an ordinary space in its place"
     elif first.isalpha() or unicodedata.combining(first):
         help = "names are made of the letters a to z, digits and `_`; anything else belongs in a text"
@@ -123,6 +141,8 @@ def bad_number(span: Span, before: str = "") -> Diagnostic:
         help = _about_rate(int(rate[1]) * {"": 1, "M": 10**6}.get(rate[2], 1000), rate[3]) or help
     elif share := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", written):
         help = f"a share is written as a number: `{float(share[1]) / 100:g}`"
+    elif written.startswith("-") and before == "NAME":
+        help = "names are joined by `_`; anything else stands in double quotes"
     elif written.startswith("-") and not re.fullmatch(r"-[\d.]+", written):
         help = "only numbers can be negative"
     elif unit := re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)(sec|min|hour|hr|d|day|milli)[a-z]*", written):
@@ -198,7 +218,7 @@ def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
     if found in ("STRING", "TEXT"):
         return _about_text(word, expected, before)
     if found in _AMOUNTS:
-        return _about_number(word, expected)
+        return _about_number(word, expected, before)
     if found == "OPERATOR":
         return "write `=`" if "EQUAL" in expected else _JOIN if "AND" in expected else ""
     if found == "DOT" and "FLOAT" in expected:
@@ -243,10 +263,12 @@ def _about_text(word: str, expected: frozenset[str], before: str) -> str:
         return 'declare it, `role NAME = "…"`, and write its name here'
     if "INT" in expected or before in _DECLARATIONS:
         return "write it without quotes"
+    if "NAME" in expected and re.fullmatch(r'"[\w.-]+/[\w./:-]+"', word):
+        return f"declare it, `model NAME = {word}`, and write its name here"
     return "write a declared name here, without quotes" if "NAME" in expected else ""
 
 
-def _about_number(word: str, expected: frozenset[str]) -> str:
+def _about_number(word: str, expected: frozenset[str], before: str) -> str:
     if word.startswith("-") and "EQUAL" in expected:
         return "names are joined by `_`"
     if "EQUAL" in expected:
@@ -254,14 +276,16 @@ def _about_number(word: str, expected: frozenset[str]) -> str:
     if "DURATION" in expected:
         return f"add a unit: `{word}s`"
     if expected == {"NAME"}:
-        return "a name begins with a letter"
+        names_itself = word.isdigit() and before in ("LAYER", *_DECLARATIONS)
+        return "a name begins with a letter" + f", such as `{before.lower()}_{word}`" * names_itself
     if expected == {"LSQB"}:
         return f"put it in brackets: `[{word}, …]`"
     return "write it in double quotes" if "STRING" in expected else ""
 
 
 def _about_name(word: str, expected: frozenset[str], before: str) -> str:
-    guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
+    accepted = [e.lower() for e in expected if e.lower() in KEYWORDS]
+    guess = next((meant for meant in (_SYNONYMS.get(word),) if meant in accepted), None) or closest(word, accepted)
     if word == "if" and "WHEN" in expected:
         guess = "when"
     if guess:
