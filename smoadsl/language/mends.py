@@ -13,6 +13,7 @@ _SPENT = ("cost", "limit", "max_cost", "max_usd", "max_price", "max_spend")
 _LIMITS = {"MONEY": "usd", "DURATION": "time"}
 _OF_A_MODEL = ("temperature", "timeout", "max_tokens", "retries", "top_p", "seed", "fallback")
 _DECLARED = {"MODEL": '"provider/id"', "PROVIDER": "openai"}
+_MOST_WORDS = 500  # that are looked at on either side
 _ENDS = ("_NL", "LBRACE", "RBRACE")
 _AFTER_TARGETS = ("AS", "SEES", *_ENDS)
 
@@ -49,26 +50,27 @@ def mend(tokens: Sequence[Token], at: int) -> str:
 def _statement_of_none(line: Sequence[Token], tokens: Sequence[Token], at: int) -> str:
     """A line that begins as no statement does."""
     word, kinds = str(line[0]), [token.type for token in line]
-    layer = _layer(tokens, at)
     if word in _ROUNDS and kinds[1:] in (["INT"], ["EQUAL", "INT"]):
+        layer = _layer(tokens, at)
         header = f"`layer {layer or 'NAME'} repeat {line[-1]} {{`"
         return f"write `repeat {line[-1]}` in the layer's first line, {header}, and take it away here"
     if word in _SPENT and kinds[1:] in (["MONEY"], ["EQUAL", "MONEY"]):
         return _budget(line)
-    if word in _OF_A_MODEL and layer and len(line) > 1:
+    if word in _OF_A_MODEL and len(line) > 1 and _layer(tokens, at):
         setting = f"{word} = {' '.join(line[2 if kinds[1] == 'EQUAL' else 1 :])}"
         return f"it is a setting of a model: `propose MODEL {{ {setting} }}`"
     if word in ("if", "while") and len(line) > 1:
         return "what depends on something is a layer of its own: `layer NAME when CONDITION { … }`"
-    if word == "until" and layer and len(line) > 1:
+    if word == "until" and len(line) > 1 and _layer(tokens, at):
         return f"write `stop when {_written(line[1:])}`"
     return _moderator(line)
 
 
 def _statement(tokens: Sequence[Token], at: int) -> tuple[Sequence[Token], int]:
     """The words of the statement up to its block or its end, and the place of the word among them."""
-    begin = next((i + 1 for i in range(at - 1, -1, -1) if tokens[i].type in _ENDS), 0)
-    end = next((i for i in range(at, len(tokens)) if tokens[i].type in _ENDS), len(tokens))
+    first, last = max(0, at - _MOST_WORDS), min(len(tokens), at + _MOST_WORDS)
+    begin = next((i + 1 for i in range(at - 1, first - 1, -1) if tokens[i].type in _ENDS), first)
+    end = next((i for i in range(at, last) if tokens[i].type in _ENDS), last)
     return tokens[begin:end], at - begin
 
 
@@ -164,7 +166,7 @@ def _moderator(line: Sequence[Token]) -> str:
 def _layer(tokens: Sequence[Token], at: int) -> str:
     """The layer in which a word stands; empty where it stands in none."""
     depth = 0
-    for i in range(at - 1, 0, -1):
+    for i in range(at - 1, max(0, at - _MOST_WORDS), -1):
         depth += (tokens[i].type == "RBRACE") - (tokens[i].type == "LBRACE")
         if depth < 0 and tokens[i].type == "LBRACE":
             line, _ = _statement(tokens, i - 1)

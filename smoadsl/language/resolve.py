@@ -120,7 +120,8 @@ class Names:
         more: dict[Diagnostic, int] = {}
         left_out: set[Diagnostic] = set()
         for told in self._unknown.values():
-            first, *others = in_order(told)
-            more[first], left_out = len(set(others) - {first}), left_out | set(others) - {first}
+            first, *others = in_order(told)  # each once
+            more[first] = len(others)
+            left_out.update(others)
         said = [one for one in self.said if one not in left_out]
         return in_order([problems.in_more_places(one, more[one]) if more.get(one) else one for one in said])
