@@ -44,6 +44,7 @@ def test_check_shows_each_mistake(tmp_path: Path) -> None:
     [
         (("check", "nowhere.moa"), "nowhere.moa: No such file"),
         (("run", "nowhere.moa", "hi"), "nowhere.moa: No such file"),
+        (("plan", "."), ".: a folder; name the files in it, such as *.moa"),
         (("run", SMOA, ""), "the prompt is empty"),
         (("run", SMOA, "hi", "--set", "k"), "--set takes NAME=VALUE"),
         (("run", SMOA, "hi", "--set", "k=3"), "no param is called `k`"),

@@ -127,6 +127,33 @@ def test_limits_stand_in_braces(slip: str, mended: str) -> None:
     assert said(FILE.replace("pipeline p {", f"pipeline p {{\n  {mended}")) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "slip", "mended"),
+    [
+        ('reply judge ["qwen.2"]', "reply judge [qwen.2]", '"qwen.2"'),
+        ('expect kept == ["qwen.2"]', "expect kept == [qwen.2]", '"qwen.2"'),
+    ],
+)
+def test_agents_with_a_dot_are_quoted_in_a_list(written: str, slip: str, mended: str) -> None:
+    text = """
+model qwen = "groq/a"
+pipeline p {
+  layer one {
+    propose qwen * 3
+    judge   qwen keep 1
+  }
+  aggregate qwen
+}
+test "it" for p {
+  prompt "x"
+  reply judge ["qwen.2"]
+  expect kept == ["qwen.2"]
+}
+"""
+    assert said(text) == []
+    assert [one.help for one in said(text.replace(written, slip))] == [f"write `{mended}`"]
+
+
 def test_a_text_between_three_quotes_is_one_mistake() -> None:
     python = FILE.replace('"You see far."', "'''\n  You see \"far\".\n  It's all.\n  '''")
     assert [(one.code, one.help) for one in said(python)] == [("MOA017", "write `\"\"\"` in place of each `'''`")]

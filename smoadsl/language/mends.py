@@ -29,6 +29,8 @@ def mend(tokens: Sequence[Token], at: int) -> str:
     if place == 0:
         return _statement_of_none(line, tokens, at)
     match kinds[0]:
+        case "REPLY" | "EXPECT" | "PROPOSE" if kinds[place] == "DOT" and "LSQB" in kinds[:place]:
+            return f'write `"{line[place - 1]}.{line[place + 1]}"`' if place + 1 < len(line) else ""
         case "PROPOSE" if kinds[place] == "LPAR" and "EQUAL" in kinds[place:]:
             return "settings stand in braces at the end of the line: `propose MODEL { NAME = … }`"
         case "PROPOSE":

@@ -121,6 +121,8 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     declared = {"model": model, "model or pipeline": model, "role": role, "template": template}
     if not help.startswith("did") and what in declared and name.isidentifier():
         help = f"{help}; or declare it: `{declared[what]}`" if help else f"declare it: `{declared[what]}`"
+    if not help and what == "param":
+        help = f"the file declares none: `param {name} = …` would be one" if name.isidentifier() else ""
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
 
 
