@@ -114,9 +114,12 @@ ALL = [
 def test_keys_are_missing_only_where_no_fallback_has_one(there: str, missing: list[str]) -> None:
     plan = api.compile(Source("keys.moa", KEYS)).value
     assert plan is not None
-    lacking = lacking_keys(plan, dict.fromkeys(there.split(), "x"))
+    environ = dict.fromkeys(there.split(), "x")
+    lacking = lacking_keys(plan, environ)
     told = [f"{variable} {provider} {' '.join(models)}" for (variable, provider), models in lacking.items()]
     assert sorted(told) == missing
+    every = {variable for variable, _ in lacking_keys(plan, environ, every_route=True)}
+    assert every == {one.split()[0] for one in ALL} - set(environ)
 
 
 def test_the_plan_for_people_and_for_machines() -> None:

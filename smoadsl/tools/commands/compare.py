@@ -29,6 +29,7 @@ from smoadsl.show.safe import listed, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.comparing import Comparing, Stopped
 from smoadsl.tools.entering import entrants
+from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
@@ -143,6 +144,7 @@ def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, .
             raise click.UsageError(one_line(why))
     providers = [provider for plan in plans for provider in plan.providers.values()]
     allow = allow_env({str(place): provider for place, provider in enumerate(providers)}, allowed)
+    keys_or_exit(plans, every_route=True)
     for plan in plans:
         fetch_weights(plan)
     return allow

@@ -173,7 +173,7 @@ def _ready(
         keys = allow_env(plan.providers, allowed)
         outside = replace(outside, options={**outside.options, "allow_env": keys})
         if not cached:  # what the cache answers needs no key
-            keys_or_exit(plan)
+            keys_or_exit([plan])
     if missing:
         plan = _with_roles(plan, planned, seed, outside)
     if outside.live:
