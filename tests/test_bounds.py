@@ -1,13 +1,18 @@
 """Test bounds, to hold the product's promise to any plan and any luck: no run exceeds its bounds, or its budget."""
 
+import re
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoadsl.plan.bounds import bounds
+from smoadsl.calls.budget import Limits
+from smoadsl.diagnostics.source import Source
+from smoadsl.plan.bounds import bounds, enough
+from smoadsl.plan.compile import compile
 from smoadsl.plan.plan import Bounds, Pipeline, Plan
-from smoadsl.runtime.events import CallStarted, RoundStarted
+from smoadsl.runtime.events import CallStarted, Degraded, RoundStarted
 from smoadsl.runtime.executor import Answer
 from tests.luck import Luck, output_tokens, planned, totals
 from tests.random_plans import Kind, programs
@@ -112,6 +117,49 @@ def test_without_faults_and_with_nothing_that_ends_early_a_run_is_full(text: str
     assert totals(made).calls == plan.bounds.calls.full
     assert totals(made).output_tokens == plan.bounds.output_tokens.full
     assert abs(totals(made).seconds - plan.bounds.critical_path.full) < 1e-6
+
+
+@given(programs(Kind(fallbacks=True)), SEEDS, st.integers(0, 3))
+def test_a_budget_that_is_enough_degrades_no_run_in_which_nothing_fails(text: str, seed: int, alike: int) -> None:
+    plan = planned(text.replace("max_tokens = ", "max_tokens = 8"))
+    held = enough(plan, bounded(plan).prompt_tokens)
+    budget = Limits(held.usd, held.tokens, held.calls)
+    pipeline = plan.pipeline.model_copy(update={"budget": budget})
+    made = run(
+        plan.model_copy(update={"pipeline": pipeline}),
+        Luck(Random(seed), alike=alike, dear=True, yes=Random(seed).choice((0.0, 0.5))),
+        seed=seed,
+    )
+    assert made.answer is not None, made.failed
+    assert not [event for event in made.events if isinstance(event, Degraded) and "budget" in event.why]
+
+
+TOO_SMALL = """
+model a = "groq/a" { max_tokens = 200, retries = 0, price = { input = $1, output = $3 } }
+model j = "groq/j" { max_tokens = 300, retries = 0, price = { input = $2, output = $8 } }
+pipeline p {
+  budget { BUDGET }
+  layer one repeat 2 {
+    propose a * 3
+    judge   j keep 2
+    stop    when moderator(j)
+  }
+  aggregate j
+}
+"""
+
+
+@pytest.mark.parametrize("setting", ["calls = 3", "tokens = 899", "usd = $0.001"])
+def test_the_budget_that_is_told_holds_a_run(setting: str) -> None:
+    told = compile(Source("t.moa", TOO_SMALL.replace("BUDGET", setting))).diagnostics
+    assert [one.code for one in told] == ["MOA331"]
+    enough = re.search(r"write `(.+?)`: .* a prompt of ([\d,]+) characters", told[0].help)
+    assert enough
+    made = compile(Source("t.moa", TOO_SMALL.replace("BUDGET", enough[1])))
+    assert made.value is not None, made.diagnostics
+    for size, holds in ((int(enough[2].replace(",", "")), True), (10**5, "calls" in setting)):
+        finished = run(made.value, Luck(Random(0), alike=0, dear=True), prompt="x" * size).answer
+        assert (finished is not None and not finished.degraded) == holds
 
 
 CAPPED = Kind(budgets=True, fallbacks=True)

@@ -6,7 +6,10 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from smoadsl.diagnostics.source import Source
+from smoadsl.tools import api
 from smoadsl.tools.cli import main
+from smoadsl.tools.lacking import lacking_keys
 
 ROOT = Path(__file__).parents[1]
 SMOA = str(ROOT / "pipelines" / "smoa.moa")
@@ -41,6 +44,7 @@ def test_check_shows_each_mistake(tmp_path: Path) -> None:
     [
         (("check", "nowhere.moa"), "nowhere.moa: No such file"),
         (("run", "nowhere.moa", "hi"), "nowhere.moa: No such file"),
+        (("plan", "."), ".: a folder; name the files in it, such as *.moa"),
         (("run", SMOA, ""), "the prompt is empty"),
         (("run", SMOA, "hi", "--set", "k"), "--set takes NAME=VALUE"),
         (("run", SMOA, "hi", "--set", "k=3"), "no param is called `k`"),
@@ -57,10 +61,65 @@ def test_wrong_usage_is_told(arguments: tuple[str, ...], words: str) -> None:
     assert done.stdout == ""
 
 
-def test_a_key_that_is_missing_is_named() -> None:
+def test_a_key_that_is_missing_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOGETHER_API_KEY", raising=False)
     done = smoadsl("run", SMOA, "hi")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert "together needs a key: set TOGETHER_API_KEY" in done.stderr
+    assert done.stderr == (
+        "error: a key is missing, so nothing was asked:\n"
+        "  TOGETHER_API_KEY  together needs it, for qwen2, qwen15, mixtral and dbrx\n"
+        "set it, or swap a model: --model NAME=provider/id\n"
+    )
+
+
+KEYS = """
+provider lab = openai {
+  base_url = "http://127.0.0.1:9/v1"
+  headers  = { "X-Team" = env("LAB_TEAM") }
+  api_key  = env("LAB_KEY")
+}
+model a = "groq/a"
+model b = "openai/b"
+model c = "together/c" { fallback = b }
+model d = "lab/d"
+model e = "simulated/e"
+pipeline p {
+  layer one {
+    propose a * 2, b, c, d, e
+    judge   a keep 2
+  }
+  aggregate a
+}
+"""
+
+
+ALL = [
+    "GROQ_API_KEY groq a",
+    "LAB_KEY lab d",
+    "LAB_TEAM lab d",
+    "OPENAI_API_KEY openai b",
+    "TOGETHER_API_KEY together c",
+]
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ("", ALL),
+        ("OPENAI_API_KEY LAB_TEAM LAB_KEY", ALL[:1]),
+        ("TOGETHER_API_KEY LAB_KEY", [ALL[0], ALL[2], ALL[3]]),
+        ("GROQ_API_KEY OPENAI_API_KEY LAB_TEAM LAB_KEY", []),
+    ],
+)
+def test_keys_are_missing_only_where_no_fallback_has_one(there: str, missing: list[str]) -> None:
+    plan = api.compile(Source("keys.moa", KEYS)).value
+    assert plan is not None
+    environ = dict.fromkeys(there.split(), "x")
+    lacking = lacking_keys(plan, environ)
+    told = [f"{variable} {provider} {' '.join(models)}" for (variable, provider), models in lacking.items()]
+    assert sorted(told) == missing
+    every = {variable for variable, _ in lacking_keys(plan, environ, every_route=True)}
+    assert every == {one.split()[0] for one in ALL} - set(environ)
 
 
 def test_the_plan_for_people_and_for_machines() -> None:
@@ -94,6 +153,8 @@ def test_roles_are_locked_or_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "p.moa").write_text(text, encoding="utf-8")
     assert smoadsl("lock", "--check", str(tmp_path / "p.moa")).exit_code == 1
+    (tmp_path / "q.moa").write_text('model m = "groq/x"\npipeline q { aggregate m }\n', encoding="utf-8")
+    assert "q.moa: no list of roles is generated here" in smoadsl("lock", str(tmp_path / "q.moa")).stderr
     refused = smoadsl("run", "--locked", str(tmp_path / "p.moa"), "hi")
     assert refused.exit_code == 1
     assert "not locked: run `smoadsl lock" in refused.stderr

@@ -115,6 +115,10 @@ def test_init_overwrites_nothing(taken: str) -> None:
     assert Path("other").read_text() == "mine"
 
 
+def test_a_folder_that_is_not_there_is_named() -> None:
+    assert "nowhere/p.moa: there is no folder nowhere" in smoadsl("init", "nowhere/p.moa").stderr
+
+
 @pytest.mark.parametrize("file", ["nowhere/p.moa", "pipeline", "pipeline.txt"])
 def test_init_refuses_what_it_can_not_write(file: str) -> None:
     done = smoadsl("init", file)

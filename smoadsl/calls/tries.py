@@ -1,8 +1,7 @@
 """Tries, to bound how many more attempts a route sees than it was asked calls: at most 1.2 times as many and ten."""
 
-from dataclasses import dataclass
-
 from smoadsl.adapters.base import Fault, FaultKind
+from smoadsl.classes import dataclass
 
 _PER_CALL = 0.2
 _START = 10.0

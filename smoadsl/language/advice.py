@@ -38,12 +38,27 @@ def _all(
             continue
         if item.name.text not in names.used | offered:
             yield problems.unused(item.name.span, KINDS[type(item)], item.name.text)
+    dealt = _dealt([program.pipelines[name] for name in program.main if name in program.pipelines])
     for recipe in program.recipes:
-        if not recipe.locked and not roles_are_made:
+        if not recipe.locked and not roles_are_made and recipe.name in dealt:
             yield problems.not_locked(recipe.span, recipe.name, recipe.span.source.name)
     for name in program.main:
         if name in program.pipelines:
             yield from _pipeline(program.pipelines[name])
+
+
+def _dealt(pipelines: Sequence[checked.Pipeline]) -> set[str]:
+    """The generated lists whose roles agents of these pipelines have, or of pipelines inside."""
+    dealt: set[str] = set()
+    waiting, seen = list(pipelines), {pipeline.name for pipeline in pipelines}
+    while waiting:
+        for agent in (agent for layer in waiting.pop().layers for agent in layer.agents):
+            if agent.role and agent.role.recipe:
+                dealt.add(agent.role.recipe.name)
+            if isinstance(agent.target, checked.Pipeline) and agent.target.name not in seen:
+                seen.add(agent.target.name)
+                waiting.append(agent.target)
+    return dealt
 
 
 def _offered(names: Names) -> Iterator[str]:

@@ -84,7 +84,7 @@ def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program
     program = checked.Program(whole, main, inner, read, recipes, _is_limited(names))
     if loaded.whole and not names.said:
         names.said.extend(advice(names, program, files, given.roles_may_change))
-    return Outcome(program, in_order(names.said))
+    return Outcome(program, names.all_said())
 
 
 def _is_limited(names: Names) -> bool:

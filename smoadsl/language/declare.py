@@ -64,7 +64,7 @@ class Declarations:
                 found = None
             else:
                 known = [*self.names.of_kind(nodes.Provider), *WELL_KNOWN] if self.names.helps else []
-                self.names.said.append(provider_problems.unknown_provider(span, name, known, written))
+                self.names.say_unknown(f"{name}/", provider_problems.unknown_provider(span, name, known, written))
                 return None
             self._providers[name] = self._elsewhere(found) if found else None
         return self._providers[name]
@@ -165,13 +165,17 @@ class Declarations:
         read = rules.read_settings(self.names, node.settings, settings.OF_A_MODEL, "a model")
         swap = self._overrides.models.get(node.name.text) or self._overrides.models.get("*")
         value = swap or self.names.value(node.value)
+        if isinstance(value, nodes.Call) and value.name.text in {*WELL_KNOWN, *self.names.of_kind(nodes.Provider)}:
+            id_ = next((arg.value for arg in value.args if isinstance(arg, nodes.Text)), "")
+            self.names.said.append(provider_problems.bad_model(value.span, id_, value.name.text))
+            return None
         if not isinstance(value, nodes.Text):
             rules.wrong_type(self.names, node.value, 'a text like "provider/id"')
             return None
         provider_name, slash, id_ = value.value.partition("/")
         if not (slash and provider_name and id_) or "://" in value.value or any(c.isspace() for c in value.value):
             if not self.names.lost(value):
-                self.names.said.append(provider_problems.bad_model(value.span))
+                self.names.said.append(provider_problems.bad_model(value.span, value.value))
             return None
         at = value.lines[0] if value.lines else value.span.start
         self.names.used.add(provider_name)

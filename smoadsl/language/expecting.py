@@ -69,9 +69,10 @@ class _Side:
 
 
 class Expectations:
-    """Reads the expectations of one test; `agents` are those that the judges of its pipeline can keep."""
+    """Reads the expectations of one test; `agents` are those that the judges of its pipeline can keep, None
+    where nobody knows them."""
 
-    def __init__(self, names: Names, agents: Collection[str]) -> None:
+    def __init__(self, names: Names, agents: Collection[str] | None) -> None:
         self._names = names
         self._agents = agents
 
@@ -166,7 +167,7 @@ class Expectations:
         for item in node.items if isinstance(node, nodes.List) else (node,):
             match item:
                 case nodes.Text(value=name) | nodes.Ref(name=name):
-                    if name not in self._agents and not self._names.lost(item):
+                    if self._agents is not None and name not in self._agents and not self._names.lost(item):
                         self._names.said.append(pipeline_problems.unknown_recipient(item.span, name, self._agents))
                 case nodes.Path():
                     pass  # another fact

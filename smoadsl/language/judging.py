@@ -8,6 +8,7 @@ from smoadsl.language.resolve import Names
 from smoadsl.language.taken import say_untaken
 
 _BY_MODEL = ("score", "pairwise")
+_RANKS = ("best", "rank", "ranking", "top")
 _FREE = ("vote", "consensus", "cluster", "random")
 
 
@@ -18,7 +19,7 @@ def read_judge(
     rule, or a `when` that it may decide, speaks of its scores."""
     names = declarations.names
     before = len(names.said)
-    by = _by(declarations, node.gate)
+    by = _by(declarations, node)
     read = rules.read_settings(names, node.settings, settings.JUDGE, "a judge")
     keep = rules.number(1, settings.MOST_AGENTS, whole=True)(names, node.keep) if node.keep else None
     if keep is not None and active is not None and keep > active and node.keep:
@@ -79,8 +80,15 @@ def _scores(by: checked.ModelJudge | checked.FreeJudge) -> bool:
     return isinstance(by, checked.ModelJudge) and by.kind == "score"
 
 
-def _by(declarations: Declarations, gate: nodes.Gate) -> checked.ModelJudge | checked.FreeJudge | None:
-    names = declarations.names
+def _by(declarations: Declarations, node: nodes.Judge) -> checked.ModelJudge | checked.FreeJudge | None:
+    names, gate = declarations.names, node.gate
+    word, span = (gate.name, gate.span) if isinstance(gate, nodes.Ref) else (gate.name.text, gate.name.span)
+    if word in _RANKS and word not in names.declared and not names.unread(word):
+        named = [arg.name for arg in gate.args if isinstance(arg, nodes.Ref)] if isinstance(gate, nodes.Call) else []
+        ranks = next(iter([*named, *names.of_kind(nodes.Model)]), "MODEL")
+        mended = f"judge {ranks} keep {node.keep.span.text if node.keep else 1}"
+        names.said.append(problems.unknown_function(span, word, "judge", mended=mended))
+        return None
     if isinstance(gate, nodes.Ref):
         model = declarations.model_of(gate)
         return checked.ModelJudge("rank", model) if model else None

@@ -14,6 +14,9 @@ from smoadsl.language.tokens import UNREADABLE
 
 _NUMBERS = ("INT", "FLOAT", "DURATION", "MONEY", "RATE")
 _MOST_DIGITS = 30
+_GOES_ON = re.compile(r"%|/[A-Za-z]\w*")
+_TRIPLE = re.compile(r"'''([\s\S]*?)('''|\Z)")
+_VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)")
 _CURLY = re.compile(r"[‘’“”„‚][^\r\n‘’“”]*[‘’“”]?")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")  # what follows is shown elsewhere than it stands
 _COMMENT = re.compile(r"/\*[\s\S]*?(?:\*/|\Z)|//[^\r\n]*")
@@ -31,6 +34,8 @@ class Misread:
         self._source = source
         self._said = said
         self._skip_to = 0  # what stands before this place is told and done with
+        self._before = ""  # what kind of word came last
+        self._first = ""  # the word with which the line begins
 
     def readable(self, tokens: Iterable[Token]) -> Iterator[Token]:
         for token in tokens:
@@ -44,16 +49,18 @@ class Misread:
                 yield from self._unreadable(token)
             else:
                 yield token
+            if self._before in ("", "_NL", "LBRACE"):
+                self._first = str(token)
+            self._before = token.type
         end = len(self._source.text)
         self._tell_turns(end, end, True)
 
     def _number(self, token: Token) -> Token:
-        """A number as it is, or as a bad one: too long, or a percentage."""
-        end = token.end_pos or 0
-        if self._source.text[end : end + 1] == "%":
-            self._skip_to = end + 1
-            token = token.update(type="BAD_NUMBER", value=token + "%")
-            token.end_pos = end + 1
+        """A number as it is, or as a bad one: too long, a percentage, or a rate in a time that none is counted in."""
+        if further := _GOES_ON.match(self._source.text, token.end_pos or 0):
+            self._skip_to = further.end()
+            token = token.update(type="BAD_NUMBER", value=token + further.group())
+            token.end_pos = further.end()
         return token.update(type="BAD_NUMBER") if len(token) > _MOST_DIGITS else token
 
     def _tell_turns(self, begin: int, end: int, is_word: bool) -> None:
@@ -69,11 +76,9 @@ class Misread:
             case "UNKNOWN":
                 yield from self._unknown(token, span)
             case "SINGLE_QUOTED":
-                text = token.strip("'")
-                self._say(token, problems.single_quotes(span, text))
-                yield _text(token, text)
+                yield self._quoted(token, span)
             case "BAD_NUMBER":
-                self._say(token, problems.bad_number(span))
+                self._say(token, problems.bad_number(span, self._before))
                 yield token  # nothing takes it, so its statement is left out
             case _:
                 self.open_to_the_end |= token.type == "OPEN_TEXT"
@@ -82,6 +87,24 @@ class Misread:
                 self.open_texts.append(span)
                 self._say(token, problems.unterminated(shown, token.type == "OPEN_TEXT"))
                 yield _text(token, token.strip('"'))
+
+    def _quoted(self, token: Token, span: Span) -> Token:
+        """A text in single quotes, or in three of them, over several lines perhaps."""
+        triple = _TRIPLE.match(self._source.text, span.start)
+        text = triple[1] if triple else token.strip("'")
+        if triple is None:
+            self._say(token, problems.single_quotes(span, text))
+            return _text(token, text)
+        self._skip_to = triple.end()
+        first_line = span.start + len(re.split(r"[\r\n]", triple.group(), maxsplit=1)[0])
+        self._say(token, problems.single_quotes(Span(self._source, span.start, first_line), text, triple=True))
+        if not triple[2]:
+            self.open_to_the_end = True
+            self.open_texts.append(Span(self._source, *triple.span()))
+        replacement = _text(token, text)
+        replacement.end_pos = triple.end()
+        self.lines.add((token.line or 0) + text.count("\n"))
+        return replacement
 
     def _unknown(self, token: Token, span: Span) -> Iterator[Token]:
         if comment := _COMMENT.match(self._source.text, span.start):
@@ -94,8 +117,11 @@ class Misread:
             replacement = _text(token, text)
             replacement.end_pos = quoted.end()
             yield replacement
+        elif variable := _VARIABLE.match(self._source.text, span.start):
+            self._skip_to = variable.end()
+            self._say(token, problems.unknown_character(Span(self._source, *variable.span())))
         elif token.line not in self.lines:
-            self._say(token, problems.unknown_character(span))
+            self._say(token, problems.unknown_character(span, self._first))
 
     def _say(self, token: Token, problem: Diagnostic) -> None:
         self._said.append(problem)

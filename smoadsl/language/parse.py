@@ -16,6 +16,8 @@ from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems, syntax_problems
 from smoadsl.language.brackets import CLOSING, HOMES, MOST_NESTING, OPENING, TooDeep, balanced, not_too_deep
 from smoadsl.language.build import build_item, build_value
+from smoadsl.language.foreign import other_language
+from smoadsl.language.mends import mend
 from smoadsl.language.misread import Misread
 from smoadsl.language.recover import DECLARATIONS, Mistake, recover
 from smoadsl.language.tokens import LineEnds, parser, words
@@ -30,9 +32,11 @@ def parse(source: Source) -> Outcome[nodes.File]:
     if unreadable is not None:
         return Outcome(_UNREAD, (unreadable,))
     try:
-        return _Reading(source).file()
+        read = _Reading(source).file()
     except TooDeep as deep:
-        return Outcome(_UNREAD, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
+        read = Outcome(_UNREAD, (problems.too_deep(_span(source, deep.token), MOST_NESTING),))
+    other = None if read.ok or (read.value and read.value.items) else other_language(source)
+    return Outcome(_UNREAD, (syntax_problems.other_language(other[1], other[0]),)) if other else read
 
 
 def parse_value(source: Source) -> Outcome[nodes.Value]:
@@ -174,7 +178,8 @@ class _Reading:
             end = (before.end_pos or 0) if before is not None else 0
             return syntax_problems.unexpected_end(Span(self.source, max(0, end - 1), end), mistake.accepted)
         kind_before = before.type if before is not None else ""
-        return syntax_problems.unexpected(_span(self.source, found), found.type, mistake.accepted, kind_before)
+        exactly = mend(tokens, mistake.at)
+        return syntax_problems.unexpected(_span(self.source, found), found.type, mistake.accepted, kind_before, exactly)
 
     def _silent(self, token: Token) -> bool:
         """Whether the brackets at a token need no word, because its line, or all that follows it, has been told."""

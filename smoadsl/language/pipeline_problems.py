@@ -135,10 +135,12 @@ def too_large_to_run(span: Span, what: str) -> Diagnostic:
     return _error("MOA320", span, what, "use fewer agents or rounds, the innermost first")
 
 
-def budget_too_small(span: Span, limit: str, needed: str) -> Diagnostic:
+def budget_too_small(span: Span, limit: str, needed: str, enough: str, prompt_bytes: int) -> Diagnostic:
+    """`enough` is a setting that holds a run of a prompt of so many bytes in which nothing fails."""
     return _error(
         "MOA331",
         span,
-        f"a budget of {limit} holds no run as written: its first answers and the last may take {needed}",
-        f"raise it to {needed} or more, or let it take less: fewer agents, a lower `max_tokens`",
+        f"a budget of {limit} holds no run as written: its first answers and the last alone may take {needed}",
+        f"write `{enough}`: that holds a prompt of {prompt_bytes:,} characters and all that is read, if nothing fails; "
+        "or let it take less: fewer agents, a lower `max_tokens`",
     )

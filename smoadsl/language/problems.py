@@ -7,6 +7,7 @@ types, MOA3xx pipelines, MOA4xx templates, MOA5xx providers, models and prices, 
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity
 from smoadsl.diagnostics.source import Span
@@ -63,6 +64,7 @@ _MEND = (  # for a due type and what was found in its place: how one becomes the
 )
 
 _MEANT = {  # other names of what conditions measure
+    "agree": "agreement", "agreed": "agreement",
     "calls": "spent.calls", "consensus": "agreement", "consistency": "agreement", "cost": "spent.usd",
     "majority": "agreement", "money": "spent.usd", "rounds": "round", "score": "score.best", "time": "spent.time",
     "tokens": "spent.tokens", "usd": "spent.usd", "vote": "agreement",
@@ -76,6 +78,7 @@ _SETTINGS_ELSEWHERE = {
     "seconds": "time", "extra_body": "extra", "rpm": "rate", "tpm": "tokens_rate", "max_concurrency": "concurrency",
     "first_token_timeout": "ttft", "time_to_first_token": "ttft", "first_byte_timeout": "ttft",
 }  # fmt: skip
+_ROLES = ("role", "system", "system_prompt", "instructions", "persona", "prompt")
 _VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
 
 
@@ -114,10 +117,19 @@ def unknown_name(span: Span, name: str, what: str, known: Iterable[str]) -> Diag
     if what == "model" and name in _CALLS and not help.startswith("did"):
         help = f"did you mean `{_CALLS[name]}`?"
     model = f'model {name} = "provider/id"'
-    declared = {"model": model, "model or pipeline": model, "role": f'role {name} = "…"'}
-    if not help and what in declared and name.isidentifier():
-        help = f"declare it: `{declared[what]}`"
+    role, template = f'role {name} = "…"', f'template {name} = "…"'
+    declared = {"model": model, "model or pipeline": model, "role": role, "template": template}
+    if not help.startswith("did") and what in declared and name.isidentifier():
+        help = f"{help}; or declare it: `{declared[what]}`" if help else f"declare it: `{declared[what]}`"
+    if not help and what == "param":
+        help = f"the file declares none: `param {name} = …` would be one" if name.isidentifier() else ""
     return _error("MOA101", span, f"no {what} is called `{name}`", help)
+
+
+def in_more_places(told: Diagnostic, others: int) -> Diagnostic:
+    """What is told of the first use of a name that nothing declares, when there are others."""
+    places = "another place" if others == 1 else f"{others} more places"
+    return replace(told, message=f"{told.message}, here and in {places}")
 
 
 def declared_twice(span: Span, name: str, first: Span) -> Diagnostic:
@@ -173,6 +185,8 @@ def unknown_setting(span: Span, key: str, of: str, known: Iterable[str]) -> Diag
     names = list(known)
     meant = meant_setting(key, names)
     help = f"did you mean `{meant}`?" if meant else did_you_mean(key, names) or "take it away"
+    if key in _ROLES and "temperature" in names:
+        help = 'declare it, `role NAME = "…"`, and write `propose MODEL as NAME`'
     return _error("MOA202", span, f"{of} has no setting `{key}`", help)
 
 
@@ -190,12 +204,13 @@ def setting_twice(span: Span, key: str, first: Span) -> Diagnostic:
     return _error("MOA204", span, f"`{key}` is set twice", "keep one of them", Related("first set here", first))
 
 
-def unknown_function(span: Span, name: str, where: str, known: Iterable[str]) -> Diagnostic:
+def unknown_function(span: Span, name: str, where: str, known: Iterable[str] = (), mended: str = "") -> Diagnostic:
+    """`mended` is what is written for a judge that is called what a model does without another word."""
     names = list(known)
+    if mended:
+        return _error("MOA205", span, f"`{name}` is no {where}", f"a model alone ranks: `{mended}`")
     if name in names:  # written as a function, though it is none
         return _error("MOA205", span, f"the {where} `{name}` takes nothing in parentheses", f"write `{name}`")
-    if (where, name) == ("judge", "rank"):
-        return _error("MOA205", span, "`rank` is no judge", "a model alone ranks: `judge MODEL`")
     return _error("MOA205", span, f"`{name}` is no {where}", did_you_mean(name, names))
 
 
@@ -283,6 +298,16 @@ def template_unknown(span: Span, name: str, where: str, known: Iterable[str]) ->
 
 def template_filter(span: Span, kind: str, name: str, known: Iterable[str]) -> Diagnostic:
     return _error("MOA403", span, f"templates have no {kind} `{name}`", did_you_mean(name, known))
+
+
+def template_field(span: Span, name: str, noun: str, fields: Sequence[str], of_a_list: bool) -> Diagnostic:
+    """`noun` is what is read, or what the list holds that is read as if it were one of them."""
+    if not of_a_list:
+        article = "an" if noun[0] in "aeiou" else "a"
+        return _error("MOA404", span, f"{article} {noun} has no `{name}`", did_you_mean(name, fields))
+    read = f"{{{{ one.{closest(name, fields) or fields[0]} }}}}"
+    help = f"take each {noun} by itself: `{{% for one in … %}}{read}{{% endfor %}}`"
+    return _error("MOA404", span, f"a list of {noun}s has no `{name}`", help)
 
 
 # ---- MOA9xx: advice

@@ -10,6 +10,11 @@ _PUBLISHERS = frozenset(  # of open weights: they name models, and serve none
     "databricks google ibm-granite meta-llama microsoft mistralai moonshotai nvidia Qwen deepseek-ai zai-org".split()
 )
 
+_MAKERS = {  # by how the names of their models begin
+    "gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "claude": "anthropic", "gemini": "gemini",
+    "mistral": "mistral", "mixtral": "mistral", "deepseek": "deepseek", "grok": "xai", "command": "cohere",
+}  # fmt: skip
+
 
 def _error(code: str, span: Span, message: str, help: str = "", *related: Related) -> Diagnostic:
     return Diagnostic(code, Severity.ERROR, message, span, help, related)
@@ -28,7 +33,11 @@ def unknown_provider(span: Span, name: str, known: Sequence[str], written: str =
     return _error("MOA501", span, f"no provider is called `{name}`", help)
 
 
-def bad_model(span: Span) -> Diagnostic:
+def bad_model(span: Span, id_: str = "", provider: str = "") -> Diagnostic:
+    """`id_` is what stands there alone, `provider` who was named beside it."""
+    provider = provider or next((name for begin, name in _MAKERS.items() if id_.lower().startswith(begin)), "")
+    if provider and id_ and "/" not in id_ and id_.isprintable():
+        return _error("MOA502", span, "a model is written `provider/id`", f'write "{provider}/{id_}"')
     if "://" in span.text:
         help = 'an address belongs to a provider: `provider NAME = openai { base_url = "https://…/v1" }`'
         return _error("MOA502", span, "a model is written `provider/id`", help)

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import TypeVar
 
 from smoadsl.classes import dataclass
-from smoadsl.diagnostics.diagnostic import Diagnostic
+from smoadsl.diagnostics.diagnostic import Diagnostic, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems
 from smoadsl.language.syntax_problems import KEYWORDS
@@ -35,6 +35,7 @@ class Names:
     used: set[str] = field(default_factory=set)
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
     misfits: set[tuple[str, str]] = field(default_factory=set)  # params told to be no such value as is due
+    _unknown: dict[str, list[Diagnostic]] = field(default_factory=dict)  # what was said of names that nothing declares
     left_out: dict[Source, tuple[nodes.Unread, ...]] = field(default_factory=dict)  # in order of place
 
     def collect(self, files: Iterable[nodes.File]) -> None:
@@ -107,5 +108,21 @@ class Names:
             self.used.add(name)
             self.said.append(problems.wrong_kind(span, name, KINDS[type(item)], what, known, item.name.span))
         else:
-            self.said.append(problems.unknown_name(written or span, name, what, known))
+            self.say_unknown(name, problems.unknown_name(written or span, name, what, known))
         return None
+
+    def say_unknown(self, name: str, problem: Diagnostic) -> None:
+        """Say of a name, at one of its uses, that nothing declares it."""
+        self.said.append(problem)
+        self._unknown.setdefault(name, []).append(problem)
+
+    def all_said(self) -> tuple[Diagnostic, ...]:
+        """What was said, in order of place; of each name that nothing declares, once."""
+        more: dict[Diagnostic, int] = {}
+        left_out: set[Diagnostic] = set()
+        for told in self._unknown.values():
+            first, *others = in_order(told)  # each once
+            more[first] = len(others)
+            left_out.update(others)
+        said = [one for one in self.said if one not in left_out]
+        return in_order([problems.in_more_places(one, more[one]) if more.get(one) else one for one in said])

@@ -38,6 +38,19 @@ _VALUES = frozenset("STRING TEXT INT FLOAT DURATION MONEY RATE TRUE FALSE LSQB L
 _AMOUNTS = frozenset(("INT", "FLOAT", "DURATION", "MONEY", "RATE"))
 _JOIN = "write two comparisons, joined by `and`"
 _MOST_SHOWN = 8
+_SYNONYMS = {  # what other tools and people call a statement
+    **dict.fromkeys("output final return synthesize combine merge finalize answer_with".split(), "aggregate"),
+    **dict.fromkeys("rank filter pick choose evaluate critic".split(), "judge"),
+    **dict.fromkeys("use ask agent agents models run generate proposer proposers".split(), "propose"),
+    **dict.fromkeys("agent llm".split(), "model"), **dict.fromkeys("const let var def".split(), "param"),
+    "assert": "expect", "top": "keep", "system": "role", "persona": "role", "include": "import", "stage": "layer",
+    "step": "layer", "cap": "budget", "limits": "budget", "mock": "reply", "respond": "reply", "gate": "activate",
+}  # fmt: skip
+_COUNTED = {"KEEP": "responses", "QUORUM": "agents", "ACTIVATE": "agents", "REPEAT": "rounds", "STAR": "answers"}
+_UNITS = {
+    "s": ("s", "sec", "secs", "second", "seconds"), "min": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hour", "hours"),
+}  # fmt: skip
 _ELSEWHERE = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", ";": "a statement ends at the end of its line",
     ":": "settings are written `name = value`", "-": "names are joined by `_`, and there is no arithmetic",
@@ -82,30 +95,54 @@ def _quoted(text: str, most: int = 60) -> str:
     return json.dumps(text, ensure_ascii=False) if len(text) <= most else '"…"'
 
 
+def other_language(span: Span, name: str) -> Diagnostic:
+    """A whole file of which no line can be read, and that looks like another language."""
+    begins = '`model fast = "groq/llama-3.1-8b-instant"`, then `pipeline NAME { … }`'
+    help = f"a .moa file begins so: {begins}; `smoadsl init` writes a whole one"
+    return _error("MOA019", span, f"this file looks like {name}, and no line of it can be read", help)
+
+
 # ---- words
 
 
-def unknown_character(span: Span) -> Diagnostic:
+def unknown_character(span: Span, statement: str = "") -> Diagnostic:
+    """`statement` is the word with which its line begins, if that is one that begins a statement."""
     first = span.text[0]
     code_point = f"U+{ord(first):04X} {unicodedata.name(first, '')}".rstrip()
     shown = f"`{span.text}`" if span.text.isprintable() and len(span.text) <= 40 else code_point
     if len(span.text) == 1 and not first.isascii() and shown != code_point:
         shown += f" ({code_point})"
     help = "comments begin with `#`" if span.text in ("//", "/*") else _ELSEWHERE.get(first, "")
-    if unicodedata.category(first) in ("Zs", "Cf"):
+    if span.text.startswith("```"):
+        help = "take this line away: it belongs to the Markdown around a file"
+    elif span.text == ":" and statement == "param":
+        help = "a param has the type of its value: `param NAME = …`"
+    elif span.text == ":" and statement in _HOMES:
+        named = statement.upper() in _DECLARATIONS - {"IMPORT", "PIPELINE", "TEST"}
+        help = f"write `=`: `{statement} NAME = …`" if named else "a statement has none; settings are `name = value`"
+    elif variable := re.fullmatch(r"\$\{?([A-Za-z_]\w*)\}?", span.text):
+        help = f'write `env("{variable[1]}")`'
+    elif unicodedata.category(first) in ("Zs", "Cf"):
         help = "it can not be seen: take it away, or put an ordinary space in its place"
     elif first.isalpha() or unicodedata.combining(first):
         help = "names are made of the letters a to z, digits and `_`; anything else belongs in a text"
     return _error("MOA005", span, f"{shown} means nothing here", help)
 
 
-def bad_number(span: Span) -> Diagnostic:
+def bad_number(span: Span, before: str = "") -> Diagnostic:
+    """`before` is what kind of word precedes it."""
     written = span.text
     help = "numbers are written `2`, `0.5`, `60_000`; durations `20s`; money `$0.05`; rates `600/min`"
     if len(written) > 30:
         help = "no number needs so many digits"
+    elif written.endswith("%") and before in _COUNTED:
+        help = f"`{before.lower()}` counts {_COUNTED[before]}: `{before.lower()} 1`"
+    elif rate := re.fullmatch(r"(\d{1,12}|\d{1,3}(?:_\d{3}){1,3})([kKM]?)/([a-z]+)", written):
+        help = _about_rate(int(rate[1]) * {"": 1, "M": 10**6}.get(rate[2], 1000), rate[3]) or help
     elif share := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", written):
         help = f"a share is written as a number: `{float(share[1]) / 100:g}`"
+    elif written.startswith("-") and before == "NAME":
+        help = "names are joined by `_`; anything else stands in double quotes"
     elif written.startswith("-") and not re.fullmatch(r"-[\d.]+", written):
         help = "only numbers can be negative"
     elif unit := re.fullmatch(r"(\d[\d_]*(?:\.\d+)?)(sec|min|hour|hr|d|day|milli)[a-z]*", written):
@@ -122,12 +159,21 @@ def bad_number(span: Span) -> Diagnostic:
     return _error("MOA006", span, f"`{written[:40]}` is no number, duration, amount or rate", help)
 
 
+def _about_rate(count: int, unit: str) -> str:
+    if unit in ("d", "day"):
+        return f"write it by the hour: `{max(1, count // 24):_}/h`"
+    short = next((short for short, names in _UNITS.items() if unit in names), "")
+    return f"write `{count:_}/{short}`" if short else ""
+
+
 def unterminated(span: Span, block: bool) -> Diagnostic:
     quotes = '"""' if block else '"'
     return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`")
 
 
-def single_quotes(span: Span, text: str) -> Diagnostic:
+def single_quotes(span: Span, text: str, triple: bool = False) -> Diagnostic:
+    if triple and re.search(r'[\n\r"\\]', text):  # as Python writes texts of several lines
+        return _error("MOA017", span, "texts stand in double quotes", "write `\"\"\"` in place of each `'''`")
     return _error("MOA017", span, "texts stand in double quotes", f"write {_quoted(text)}")
 
 
@@ -156,13 +202,14 @@ def turns_reading(span: Span, in_text: bool) -> Diagnostic:
 # ---- where words stand
 
 
-def unexpected(span: Span, found: str, expected: frozenset[str], before: str) -> Diagnostic:
-    """A word where another was due; `before` is what kind of word precedes it."""
+def unexpected(span: Span, found: str, expected: frozenset[str], before: str, mend: str = "") -> Diagnostic:
+    """A word where another was due; `before` is what kind of word precedes it, `mend` how its statement is mended, if
+    the words around it tell."""
     word = span.text
     due = _expected(expected)
     shown = f"`{word}`" if len(word) <= 40 and "\n" not in word else _kind(found)
     message = f"{shown} can not stand here" + (f": expected {due}" if due else "")
-    return _error("MOA009", span, message, _help(word, found, expected, before))
+    return _error("MOA009", span, message, mend or _help(word, found, expected, before))
 
 
 def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
@@ -171,7 +218,7 @@ def _help(word: str, found: str, expected: frozenset[str], before: str) -> str:
     if found in ("STRING", "TEXT"):
         return _about_text(word, expected, before)
     if found in _AMOUNTS:
-        return _about_number(word, expected)
+        return _about_number(word, expected, before)
     if found == "OPERATOR":
         return "write `=`" if "EQUAL" in expected else _JOIN if "AND" in expected else ""
     if found == "DOT" and "FLOAT" in expected:
@@ -216,10 +263,12 @@ def _about_text(word: str, expected: frozenset[str], before: str) -> str:
         return 'declare it, `role NAME = "…"`, and write its name here'
     if "INT" in expected or before in _DECLARATIONS:
         return "write it without quotes"
+    if "NAME" in expected and re.fullmatch(r'"[\w.-]+/[\w./:-]+"', word):
+        return f"declare it, `model NAME = {word}`, and write its name here"
     return "write a declared name here, without quotes" if "NAME" in expected else ""
 
 
-def _about_number(word: str, expected: frozenset[str]) -> str:
+def _about_number(word: str, expected: frozenset[str], before: str) -> str:
     if word.startswith("-") and "EQUAL" in expected:
         return "names are joined by `_`"
     if "EQUAL" in expected:
@@ -227,14 +276,16 @@ def _about_number(word: str, expected: frozenset[str]) -> str:
     if "DURATION" in expected:
         return f"add a unit: `{word}s`"
     if expected == {"NAME"}:
-        return "a name begins with a letter"
+        names_itself = word.isdigit() and before in ("LAYER", *_DECLARATIONS)
+        return "a name begins with a letter" + f", such as `{before.lower()}_{word}`" * names_itself
     if expected == {"LSQB"}:
         return f"put it in brackets: `[{word}, …]`"
     return "write it in double quotes" if "STRING" in expected else ""
 
 
 def _about_name(word: str, expected: frozenset[str], before: str) -> str:
-    guess = closest(word, [e.lower() for e in expected if e.lower() in KEYWORDS])
+    accepted = [e.lower() for e in expected if e.lower() in KEYWORDS]
+    guess = next((meant for meant in (_SYNONYMS.get(word),) if meant in accepted), None) or closest(word, accepted)
     if word == "if" and "WHEN" in expected:
         guess = "when"
     if guess:

@@ -7,10 +7,11 @@ from jinja2 import Environment, TemplateSyntaxError
 from jinja2 import nodes as jinja
 
 from smoadsl.builtins.guard import faults
-from smoadsl.builtins.prompts import PLACES, Place
+from smoadsl.builtins.prompts import LISTS, PLACES, SINGLE, Place
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, problems
+from smoadsl.language.fields import missing_fields
 
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset")
 _MOST_LOOPS, _MOST_NESTING, _MOST_BRANCHES = 16, 48, 200  # what is compiled must stay within Python's own limits
@@ -46,6 +47,11 @@ def check_template(template: checked.Template, place: Place | None, told: set[tu
             if (name, line) not in told:
                 told.add((name, line))
                 yield problems.template_unknown(places.word(line, name), name, place, known)
+    for one in missing_fields(tree, PLACES[place] if place is not None else (*LISTS, *SINGLE)):
+        if (f".{one.name}", one.line) not in told:
+            told.add((f".{one.name}", one.line))
+            noun, fields = one.kind.shape.noun, one.kind.shape.fields
+            yield problems.template_field(places.field(one.line, one.name), one.name, noun, fields, one.kind.many)
 
 
 def _syntax(template: checked.Template, places: "_Places", line: int, message: str) -> Diagnostic:
@@ -165,3 +171,13 @@ class _Places:
                     words.setdefault(found.group(), line.start + found.start())
         at = self._words[line.start].get(word)
         return line if at is None else Span(line.source, at, at + len(word))
+
+    def field(self, number: int, name: str) -> Span:
+        """A word of that line that is read of something: after a dot, or in quotes."""
+        line = self.line(number)
+        written = re.compile(rf"""(?:\.\s*|["']){re.escape(name)}(?!\w)""")
+        for expression in _EXPRESSION.finditer(line.text):
+            if found := written.search(line.text, *expression.span()):
+                end = line.start + found.end()
+                return Span(line.source, end - len(name), end)
+        return line

@@ -23,25 +23,24 @@ Kind = Literal["agent", "any", "judge", "moderator", "router", "aggregate"]
 def read_test(
     names: Names, pipelines: Mapping[str, checked.Pipeline], casts: "Casts", node: nodes.Test
 ) -> checked.Test | None:
-    """The test, where its pipeline could be read; a pipeline with problems has been spoken of already."""
+    """The test, where its pipeline could be read. Of one with problems, which have been told, nobody knows who plays in
+    it: then all else of the test is checked."""
     found = names.find(node.pipeline.text, node.pipeline.span, (nodes.Pipeline,), "pipeline")
     pipeline = pipelines.get(node.pipeline.text) if found else None
-    if pipeline is None:
-        return None
     before = len(names.said)
     prompts = tuple(s.text.value for s in node.statements if isinstance(s, nodes.Prompt))
     fields: dict[str, object] = {}
     for statement in node.statements:
         if isinstance(statement, nodes.Input):
             fields |= rules.anything(names, statement.fields) or {}
-    cast = casts.of(pipeline)
+    cast = casts.of(pipeline) if pipeline else None
     replies = [_reply(names, cast, s) for s in node.statements if isinstance(s, nodes.Reply)]
-    expectations = Expectations(names, cast[0].agents)
+    expectations = Expectations(names, cast[0].agents if cast else None)
     read = [(s.span, expectations.read(s.condition)) for s in node.statements if isinstance(s, nodes.Expect)]
     expects = tuple(nodes.Expect(span, condition) for span, condition in read if condition)
     if not prompts and not names.lost(node, "prompt"):
         names.said.append(pipeline_problems.no_prompt(node.title.span))
-    if len(names.said) > before:
+    if pipeline is None or len(names.said) > before:
         return None
     whole = tuple(reply for reply in replies if reply)
     return checked.Test(node.title.value, pipeline, prompts, fields, whole, expects, node.span)
@@ -81,13 +80,17 @@ class Casts:
         return list(found.values())
 
 
-def _reply(names: Names, cast: Sequence[Cast], node: nodes.Reply) -> checked.Reply | None:
+def _reply(names: Names, cast: Sequence[Cast] | None, node: nodes.Reply) -> checked.Reply | None:
+    """`cast` is None where nobody knows who plays."""
+
     def known(name: str) -> bool:
-        return any(name in one.recipients for one in cast)
+        return any(name in one.recipients for one in cast or ())
 
     parts = node.who
     layer = ""
-    if len(parts) > 1 and any(parts[0] in one.layers for one in cast) and not known(".".join(parts)):
+    if cast is None:
+        parts = parts[-1:] if parts[-1] in _VERDICTS else parts
+    elif len(parts) > 1 and any(parts[0] in one.layers for one in cast) and not known(".".join(parts)):
         layer, parts = parts[0], parts[1:]
     name = ".".join(parts)
     kind: Kind
@@ -98,7 +101,7 @@ def _reply(names: Names, cast: Sequence[Cast], node: nodes.Reply) -> checked.Rep
             kind = name
         case _:
             kind = "agent"
-            if not known(name):
+            if cast is not None and not known(name):
                 who = Span(node.span.source, node.span.start + len("reply "), node.span.end)
                 at = who.text.find(name)
                 span = Span(who.source, who.start + max(at, 0), who.start + max(at, 0) + len(name))
@@ -117,16 +120,16 @@ def _all(*groups: Iterable[str]) -> set[str]:
     return set().union(*groups)
 
 
-def _agent(names: Names, node: nodes.Node, name: str, cast: Sequence[Cast]) -> str:
+def _agent(names: Names, node: nodes.Node, name: str, cast: Sequence[Cast] | None) -> str:
     """An agent that a scripted verdict names must be one of the pipeline's."""
-    if not names.lost(node) and not any(name in one.agents for one in cast):
+    if cast is not None and not names.lost(node) and not any(name in one.agents for one in cast):
         known = _all(*(one.agents for one in cast)) if names.helps else ()
         names.said.append(pipeline_problems.unknown_recipient(node.span, name, known))
     return name
 
 
 def _outcome(
-    names: Names, kind: Kind, node: nodes.Reply, cast: Sequence[Cast]
+    names: Names, kind: Kind, node: nodes.Reply, cast: Sequence[Cast] | None
 ) -> str | checked.Fault | tuple[str, ...] | Mapping[str, float] | bool | None:
     match node.outcome:
         case nodes.Text(value=text):

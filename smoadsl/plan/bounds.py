@@ -2,7 +2,9 @@
 
 `least`: everything that can end early does, and every response has one token. `full`: nothing fails or ends early, and
 every response is as long as it may be. `worst`: besides, every verdict must be asked for twice, and every call is tried
-as often as it may be, on each of its routes. A budget holds in all three.
+as often as it may be, on each of its routes. A budget holds in all three. `reserved` is what a budget must hold for a
+run in which nothing fails: more than `full`, as a call is sent only if the budget holds all that it may take, and so
+much is set aside for the aggregate.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +35,7 @@ from smoadsl.plan.reading import NOTHING, Going, about, remarks_on, responses_of
 from smoadsl.plan.template_size import Given, tokens_written
 from smoadsl.plan.truth import can_hold, question
 
-Mode = Literal["least", "full", "worst"]
+Mode = Literal["least", "full", "worst", "reserved"]
 Latency = Mapping[str, float]  # seconds of one call, by model; `*` for all others
 
 PROMPT_TOKENS = 1_000  # of a prompt that nobody has said anything of
@@ -59,6 +61,11 @@ def bounds(plan: Plan, prompt_tokens: int = PROMPT_TOKENS, latency_s: Latency | 
         seconds=Seconds(least=costs[0].path_s, full=costs[1].path_s, worst=costs[2].path_s) if latency_s else None,
         binds=_binding(plan.pipeline.budget, walks[2]),
     )
+
+
+def enough(plan: Plan, prompt_tokens: int) -> Cost:
+    """What a budget must hold for a conversation of so many tokens, if nothing fails and every verdict can be read."""
+    return Walk(plan, "reserved", prompt_tokens, {}).cost(capped=False)
 
 
 def _range(figures: Sequence[int]) -> Range:
@@ -92,7 +99,7 @@ class Walk:
         self._prompt_tokens = prompt_tokens
         self._latency_s = latency_s
         self._texts = {name: text_tokens(text) for name, text in plan.templates.items()}
-        self._times = 2 if mode == "worst" else 1  # what a response's reader counts for each token of its writer
+        self._times = 1 if mode in ("least", "full") else 2  # what a response's reader counts for a token of its writer
         self._capped = True
         self._inner: dict[object, Cost] = {}
         self._tries: dict[object, Cost] = {}
@@ -276,6 +283,8 @@ class Walk:
         return self._tries[key]
 
     def _all_attempts(self, call: Call, input_tokens: int, samples: int) -> Cost:
+        if self._mode == "reserved":
+            return _reserved(call, input_tokens, samples)
         seconds = self._latency_s.get(call.model, self._latency_s.get("*", 0.0))
         read = written = 0
         usd = Decimal(0)
@@ -307,6 +316,18 @@ class Walk:
                 yield route, again * copies * tries(route, self._plan.providers[route.provider]), most * (1 + grows)
                 if grows:  # an answer that is cut, before all others are twice as long
                     yield route, copies, most
+
+
+def _reserved(call: Call, input_tokens: int, samples: int) -> Cost:
+    """The most that one attempt may take, on whichever route; twice as much besides where a cut answer may grow."""
+    times = samples + 2 * any(route.length == "grow" for route in call.routes)
+    asked = [route for route in call.routes if not route.written]
+    if not asked:
+        return Cost(1, path=1)
+    most = times * max(route.sampling.max_tokens for route in asked)
+    read = input_tokens * (1 + (times > samples))
+    usd = (route.price.of(route.usage_at_most(read, most)) for route in asked if route.price)
+    return Cost(1, read + most, read, most, max(usd, default=Decimal(0)), 1)
 
 
 def tries(route: Route, provider: Provider) -> int:

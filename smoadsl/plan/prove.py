@@ -1,14 +1,14 @@
 """Prove, to hold a plan against what its author promised or can not change: budgets, and what a model can read."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from smoadsl.adapters.base import Usage
 from smoadsl.calls.budget import Cost
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, pipeline_problems, problems, provider_problems
-from smoadsl.plan.bounds import PROMPT_TOKENS, Walk
+from smoadsl.plan.bounds import PROMPT_TOKENS, Walk, enough
 from smoadsl.plan.lower import Lowered
 from smoadsl.plan.plan import Call, ModelAggregate, Pipeline, Plan, active, routes_of
 
@@ -17,7 +17,7 @@ def prove(
     written: checked.Pipeline, lowered: Lowered, plan: Plan, prompt_tokens: int = PROMPT_TOKENS
 ) -> Iterator[Diagnostic]:
     """What can not hold, or might not, of the plan that was lowered and made cheaper, for so long a prompt."""
-    yield from _budget(written, plan.pipeline)
+    yield from _budget(written, plan, prompt_tokens)
     if all(route.context is None for route in routes_of(plan)):
         return
     walk = Walk(plan, "full", prompt_tokens, {})
@@ -43,10 +43,11 @@ def _fit(call: Call, size: int, span: Span, prompt_tokens: int) -> Iterator[Diag
             yield problems.may_not_fit(span, call.model, prompt_tokens, size, write, route.context)
 
 
-def _budget(written: checked.Pipeline, pipeline: Pipeline) -> Iterator[Diagnostic]:
+def _budget(written: checked.Pipeline, plan: Plan, prompt_tokens: int) -> Iterator[Diagnostic]:
     """A budget holds the smallest run when it has room for the first round's answers and the aggregate's at once: the
-    aggregate's share is set aside before the others are asked, and all of a round are asked together."""
-    limits, needs = pipeline.budget, _first_calls(pipeline) + _last_call(pipeline)
+    aggregate's share is set aside before the others are asked, and all of a round are asked together. What is told
+    instead holds a run of an ordinary prompt, with all that is read in it."""
+    limits, needs = plan.pipeline.budget, _first_calls(plan.pipeline) + _last_call(plan.pipeline)
     pairs: list[tuple[str, float | Decimal | None, float | Decimal, str]] = [
         ("calls", limits.calls, needs.calls, "{:,} calls"),
         ("tokens", limits.tokens, needs.tokens, "{:,} tokens"),
@@ -54,8 +55,19 @@ def _budget(written: checked.Pipeline, pipeline: Pipeline) -> Iterator[Diagnosti
     ]
     for name, limit, needed, form in pairs:
         if limit is not None and needed > limit:
-            at = written.budget_spans[name]
-            yield pipeline_problems.budget_too_small(at, form.format(limit), form.format(needed))
+            cost, at = enough(plan, prompt_tokens), written.budget_spans[name]
+            most = {"calls": f"{cost.calls:_}", "tokens": f"{int(_up(cost.tokens)):_}", "usd": f"${_up(cost.usd):f}"}
+            enough_for = 2 * prompt_tokens  # bytes: a budget counts a token for two
+            yield pipeline_problems.budget_too_small(
+                at, form.format(limit), form.format(needed), f"{name} = {most[name]}", enough_for
+            )
+
+
+def _up(amount: int | Decimal) -> Decimal:
+    """The amount, or a little more, in two digits."""
+    exact = Decimal(amount)
+    step = Decimal(1).scaleb(exact.adjusted() - 1)
+    return (exact / step).to_integral_value(ROUND_CEILING) * step
 
 
 def _first_calls(pipeline: Pipeline) -> Cost:

@@ -53,9 +53,8 @@ def stopped_share(entry: Entry) -> float:
 
 def remarks(found: Comparison) -> list[str]:
     """What is to be read off the figures, a sentence each."""
-    said = [
-        f"{found.rows:,} rows of {found.data}; score: {found.scorer}, best {found.best:g}. All else is for one prompt."
-    ]
+    rows = f"{found.rows:,} row{'s' * (found.rows != 1)}"
+    said = [f"{rows} of {found.data}; score: {found.scorer}, best {found.best:g}. All else is for one prompt."]
     front = [entry.name for entry in found.entries if entry.on_front]
     cost = "less money" if found.by_usd else "fewer tokens"
     if len(found.entries) > 1:
@@ -67,7 +66,7 @@ def remarks(found: Comparison) -> list[str]:
             said += _shares(entry, found)
     saved = [f"{entry.name} {_calls(entry.saved.calls)}" for entry in found.entries if entry.saved.calls]
     if saved and len(saved) <= _MOST_TOLD:
-        said.append(f"The compiler saves of each prompt in full, and it is counted above: {', '.join(saved)}.")
+        said.append(f"Without what the compiler saves, a prompt in full would take more: {', '.join(saved)}.")
     return said
 
 

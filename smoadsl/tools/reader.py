@@ -22,7 +22,10 @@ def read_source(path: str | Path) -> Outcome[Source]:
     what is read, and shown, of the machine that checks it.
     """
     _stay_in_repository(path)
-    raw = _bytes(Path(path))
+    try:
+        raw = _bytes(Path(path))
+    except IsADirectoryError:
+        raise IsADirectoryError(errno.EISDIR, "a folder; name the files in it, such as *.moa") from None
     if len(raw) > MOST_BYTES:
         return too_large(str(path), os.path.getsize(path))
     return decoded(str(path), raw)

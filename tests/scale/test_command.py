@@ -231,7 +231,7 @@ REFUSED: list[tuple[str, Callable[[Shop], object], list[str], int, str]] = [
     ("a pipe", fifo, [], 2, "in.jsonl is no plain file: a data set is read more than once, so save it in one"),
     ("map", nothing, ["--map", "prompt"], 2, "--map takes FIELD=COLUMN, as in --map prompt=query"),
     ("prices", no_prices, ["--max-usd", "1"], 2, "lab/a"),
-    ("key", a_key, ["--allow-env", "NOT_SET={url}"], 3, "lab needs a key: set NOT_SET"),
+    ("key", a_key, ["--allow-env", "NOT_SET={url}"], 3, "NOT_SET  lab needs it, for a"),
     ("run folder", a_file, [], 3, "out.jsonl.run can not be used: File exists"),
 ]  # fmt: skip
 

@@ -31,6 +31,7 @@ from smoadsl.score.formats import FORMATS
 from smoadsl.show.safe import one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
+from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.paying import ask_before_paying
@@ -102,6 +103,8 @@ def command(
     if not yes:
         ask_before_paying([plan], work.rows, max_usd, again=folder_of(output).is_dir())
     allow = allow_env(plan.providers, allowed)
+    if cluster is None:  # in a cluster, keys are read where a worker runs
+        keys_or_exit([plan], every_route=True)
     fetch_weights(plan)
     settings = Settings(concurrency, seed, max_usd, strict=strict)
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
@@ -239,9 +242,10 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
         tell(f"the first without an answer is {progress.first_error}")
     if not sitting.complete:
         left = work.rows - progress.rows
-        tell(f"error: {progress.why}; {left:,} rows are left: the same command goes on")
+        rows = "1 row is" if left == 1 else f"{left:,} rows are"
+        tell(f"error: {progress.why}; {rows} left: the same command goes on")
         return Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED
-    tell(f"{output} written, {work.rows:,} rows")
+    tell(f"{output} written, {work.rows:,} row{'s' * (work.rows != 1)}")
     if progress.failed:
         tell("the same command tries the rows without an answer once more")
         return Exit.FAILED

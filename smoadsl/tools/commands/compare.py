@@ -25,10 +25,11 @@ from smoadsl.score.rules import Rule
 from smoadsl.show.comparison import comparison_table
 from smoadsl.show.comparison_page import Asked, comparison_page
 from smoadsl.show.plots import NoPlots, files_of
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import listed, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.comparing import Comparing, Stopped
 from smoadsl.tools.entering import entrants
+from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by
 from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
@@ -36,6 +37,8 @@ from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in, tell
 from smoadsl.tools.sizing import Dollars
+
+_FILES = (".html", ".htm", ".json", ".jsonl", ".csv", ".md", ".svg", ".png")
 
 
 @click.command()
@@ -95,6 +98,8 @@ def command(
     """Put the same rows through the pipelines in FILES (FILE:NAME where one has several), and say what each gains and
     costs: a table here, and a page, JSON and plots in FOLDER. Calls that two of them share are made once, and the same
     command goes on where it was stopped."""
+    if output.suffix in _FILES and not output.is_dir():
+        raise click.UsageError(f"-o {output}: this is a folder's place; the page in it is comparison.html")
     taking_part = entrants(files, given(params, models, base_urls), root, sweeps)
     for option, name in (("--baseline", baseline), ("--dense", dense)):
         _check_name(option, name, taking_part)
@@ -139,6 +144,7 @@ def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, .
             raise click.UsageError(one_line(why))
     providers = [provider for plan in plans for provider in plan.providers.values()]
     allow = allow_env({str(place): provider for place, provider in enumerate(providers)}, allowed)
+    keys_or_exit(plans, every_route=True)
     for plan in plans:
         fetch_weights(plan)
     return allow
@@ -152,8 +158,16 @@ def _check_name(option: str, name: str | None, taking_part: Sequence[Entrant]) -
 
 def _scoring(name: str | None, right: str, taking_part: Sequence[Entrant]) -> tuple[Measure, Rule]:
     """The scorer that was asked for: `NAME`, or `NAME=OPTION` where it takes one."""
-    numbers = all(entrant.plan.pipeline.answer.kind == "number" for entrant in taking_part)
-    wanted, _, option = (name or ("numeric" if numbers else "exact")).partition("=")
+    numbers = [entrant.name for entrant in taking_part if entrant.plan.pipeline.answer.kind == "number"]
+    by_default = "numeric" if len(numbers) == len(taking_part) else "exact"
+    if name is None and by_default == "exact" and numbers:
+        others = listed([entrant.name for entrant in taking_part if entrant.name not in numbers])
+        click.echo(
+            f"note: the answer of {listed(numbers)} is read as a number, that of {others} is not: it must be the right "
+            "one from end to end. `--score numeric` compares the last number of each",
+            err=True,
+        )
+    wanted, _, option = (name or by_default).partition("=")
     options: dict[str, object] = {} if wanted == "matches" else {"field": right}
     match wanted:
         case "matches":

@@ -23,6 +23,8 @@ def command(file: str) -> None:
             new.write(made.text)
     except FileExistsError:
         raise click.UsageError(f"{file} is there already: name another file") from None
+    except FileNotFoundError:
+        raise click.UsageError(f"{file}: there is no folder {Path(file).parent}") from None
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror or error}") from None
     why = f"{made.key} is set" if made.key else "it needs no key"

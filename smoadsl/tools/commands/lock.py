@@ -52,7 +52,8 @@ def command(
     making = lower_recipes(program.value.recipes)
     names = ", ".join(recipe.name for recipe in making.recipes)
     if not making.recipes:
-        click.echo(f"{as_line(file)}: every list of roles is locked", err=True)
+        said = "every list of roles is locked" if program.value.recipes else "no list of roles is generated here"
+        click.echo(f"{as_line(file)}: {said}", err=True)
         sys.exit(Exit.DONE)
     if only_check:
         click.echo(f"{as_line(file)}: not locked as written: {names}", err=True)

@@ -28,6 +28,7 @@ from smoadsl.show.safe import one_line
 from smoadsl.tools import api
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.answered import show_answer
+from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
     Exit,
@@ -108,7 +109,7 @@ def command(
     conversation = _conversation(prompt, row)
     wanted = replace(given(params, models, base_urls), roles_may_change=not locked)
     planned = partial(planned_or_exit, file, wanted, root, Options(without=passes(without)))
-    plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed)
+    plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed, cached=cache or cache_samples)
     with ExitStack() as stack:
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
@@ -153,6 +154,7 @@ def _ready(
     cap: Limits,
     outside: Outside,
     allowed: Sequence[str],
+    cached: bool,
 ) -> tuple[Plan, Outside]:
     """The plan with all that its run needs: its roles made, its weights here, its budget no more than the cap; and the
     outside with the keys that may go there."""
@@ -170,6 +172,8 @@ def _ready(
     if outside.live:
         keys = allow_env(plan.providers, allowed)
         outside = replace(outside, options={**outside.options, "allow_env": keys})
+        if not cached:  # what the cache answers needs no key
+            keys_or_exit([plan])
     if missing:
         plan = _with_roles(plan, planned, seed, outside)
     if outside.live:
