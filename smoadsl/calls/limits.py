@@ -1,5 +1,6 @@
 """Limits, to say when a request may begin under all that is known of a provider's limits: declared, told, learned."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
@@ -12,7 +13,7 @@ from smoadsl.classes import dataclass
 
 
 class Weight(NamedTuple):
-    """What a request counts for, a field for each `Unit`."""
+    """What a request counts for, a field for each `Unit`, in their order."""
 
     requests: float
     tokens: float
@@ -26,6 +27,9 @@ def weight_of(request: Request) -> Weight:
     return Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
 
 
+_PLACES: Mapping[Unit, int] = {"requests": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3}
+
+
 @dataclass(slots=True)
 class Grant:
     """One request under the limits: what it took of each."""
@@ -33,7 +37,7 @@ class Grant:
     at: float
     sent: Sent
     weight: Weight
-    taken: list[tuple[Unit, Window | Told, Taken]]
+    taken: list[tuple[int, Window | Told, Taken]]  # with the place of the unit
 
 
 class Limits:
@@ -47,28 +51,28 @@ class Limits:
             self._declared["tokens"] = _window(provider.tokens_rate)
         self._told: dict[Unit, Told] = {}
         self._learned = Learned(self._declared.get("requests"))
-        self._all: list[tuple[Unit, Window | Told]] = [*self._declared.items()]
+        self._all: list[tuple[int, Window | Told]] = _placed(self._declared)
 
     def apart(self) -> "Limits":
         """Limits of one model alone: what is declared is shared, what is told and learned is its own."""
         limits = Limits.__new__(Limits)
         limits._declared, limits._told = self._declared, {}
         limits._learned = Learned(self._declared.get("requests"))
-        limits._all = [*self._declared.items()]
+        limits._all = _placed(self._declared)
         return limits
 
     def ready_at(self, weight: Weight, now: float) -> float:
         """When a request of this weight may begin."""
         at = self._learned.ready_at(now)
-        for unit, window in self._all:
-            ready_at = window.ready_at(getattr(weight, unit), now)
+        for place, window in self._all:
+            ready_at = window.ready_at(weight[place], now)
             if ready_at > at:
                 at = ready_at
         return at
 
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
-        taken = [(unit, window, window.take(getattr(weight, unit), now)) for unit, window in self._all]
+        taken = [(place, window, window.take(weight[place], now)) for place, window in self._all]
         return Grant(now, self._learned.sent(now), weight, taken)
 
     def fits(self, exchange: Exchange) -> bool:
@@ -85,7 +89,7 @@ class Limits:
                 if not allowance.limit:
                     continue
                 told = self._told[allowance.unit] = Told(allowance.limit)
-                self._all.append((allowance.unit, told))
+                self._all.append((_PLACES[allowance.unit], told))
                 for sent in self._learned.log if allowance.unit == "requests" else ():
                     told.take(1, sent.at)
             self._told[allowance.unit].heard(allowance, grant.at, now)
@@ -102,11 +106,14 @@ class Limits:
         if usage is None or usage.estimated or not grant.taken:
             return
         read, written = usage.input_tokens, usage.output_tokens
-        actual: Weight | None = None
-        for unit, window, taken in grant.taken:
-            if unit != "requests":
-                actual = actual or Weight(1, read + written, read, written)
-                window.settle(taken, getattr(actual, unit) - getattr(grant.weight, unit))
+        actual = (1, read + written, read, written)
+        for place, window, taken in grant.taken:
+            if place:  # a request stays one
+                window.settle(taken, actual[place] - grant.weight[place])
+
+
+def _placed(windows: Mapping[Unit, Window]) -> list[tuple[int, Window | Told]]:
+    return [(_PLACES[unit], window) for unit, window in windows.items()]
 
 
 def _window(rate: Rate) -> Window:

@@ -33,6 +33,7 @@ class Window:
         self._total = 0.0  # of what stands in the log, which may have passed already
         self._even_at = -math.inf  # when the next would come if all came evenly
         self._moment = -1  # of the last in the log, in thousandths of the period
+        self._moments_a_s = _MOMENTS / period_s
         self.period_s = period_s
         self._set(count)
         for taken in log:
@@ -66,28 +67,26 @@ class Window:
 
     def take(self, amount: float, now: float) -> Taken:
         """Take it, allowed or not. What was taken with it in the same moment is in the amount too."""
-        moment = int(now * _MOMENTS / self.period_s)
-        if moment == self._moment:
-            taken = self._log[-1]
-            taken.at = now
-            taken.amount += amount
-            self._count(amount, now)
-        else:
+        moment = int(now * self._moments_a_s)
+        if moment != self._moment:
             self._forget(now)
             taken = Taken(now, amount)
             self.add(taken)
             self._moment = moment
+            return taken
+        taken = self._log[-1]
+        taken.at = now
+        taken.amount += amount
+        self._total += amount
+        self._even_at = (self._even_at if self._even_at > now else now) + amount * self._step_s
         return taken
 
     def add(self, taken: Taken) -> None:
         """It was taken then."""
         self._log.append(taken)
         self._moment = -1
-        self._count(taken.amount, taken.at)
-
-    def _count(self, amount: float, at: float) -> None:
-        self._total += amount
-        self._even_at = (self._even_at if self._even_at > at else at) + amount * self._step_s
+        self._total += taken.amount
+        self._even_at = max(self._even_at, taken.at) + taken.amount * self._step_s
 
     def settle(self, taken: Taken, change: float) -> None:
         """It was so much more in the end, or less."""

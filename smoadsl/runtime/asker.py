@@ -120,9 +120,8 @@ class Asker:
         if budget is not None:
             deadline_at = budget.deadline(last)
             try:
-                meter.open(
-                    deadline_at is not None and self._time() >= deadline_at, n * call.routes[0].sampling.max_tokens
-                )
+                late = deadline_at is not None and self._time() >= deadline_at
+                meter.open(late, n * call.routes[0].sampling.max_tokens)
             except Exhausted as exhausted:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
