@@ -5,8 +5,10 @@ a task of its own. That took more than all the rest of a call.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
+from time import monotonic
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -18,9 +20,16 @@ from yarl import URL
 from smoadsl.adapters.base import Connection
 from smoadsl.adapters.resolve import Resolver
 
+_KEPT_S = 15.0  # so long an idle connection is kept
+
+
+Idle = deque[tuple[Link, float]]  # connections to one place, and since when each is idle; the longest comes first
+
 
 class Target(aiohttp.ClientRequest):
     """Where requests go, and how each of them begins. Nothing of one request is kept in it."""
+
+    idle: Idle
 
     @cached_property
     def connection_key(self) -> ConnectionKey:
@@ -37,12 +46,13 @@ class Target(aiohttp.ClientRequest):
 class Response:
     """The head of an answer, and its body as it comes. At its end the connection goes back by itself."""
 
-    __slots__ = ("connection", "content", "headers", "status")
+    __slots__ = ("_idle", "connection", "content", "headers", "status")
 
     def __init__(
-        self, connection: Link, status: int, headers: CIMultiDictProxy[str], content: aiohttp.StreamReader
+        self, connection: Link, status: int, headers: CIMultiDictProxy[str], content: aiohttp.StreamReader, idle: Idle
     ) -> None:
         self.connection: Link | None = connection
+        self._idle = idle
         self.status = status
         self.headers = headers
         self.content = content
@@ -57,10 +67,11 @@ class Response:
         link, self.connection = self.connection, None
         if link is None:
             return
-        if link.transport is not None and link.transport.get_write_buffer_size():
-            link.close()  # it was answered before all of the request had left
+        protocol, transport = link.protocol, link.transport
+        if protocol is None or transport is None or protocol.should_close or transport.get_write_buffer_size():
+            link.close()  # with a write buffer it was answered before all of the request had left
         else:
-            link.release()
+            self._idle.append((link, monotonic()))
 
     def close(self) -> None:
         """Take no more of it. This does nothing to a connection whose answer was read to its end."""
@@ -78,13 +89,24 @@ class Pool:
         self._connector = aiohttp.TCPConnector(limit=0, resolver=Resolver(connection))
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s)
         self._loop = asyncio.get_running_loop()
+        self._idle: dict[ConnectionKey, Idle] = {}
 
     def target(self, method: str, address: str) -> Target:
         """Where requests of this method to this address go. Raises what aiohttp does for what is no address."""
-        return Target(method, URL(address), headers=self._headers, loop=self._loop)
+        target = Target(method, URL(address), headers=self._headers, loop=self._loop)
+        target.idle = self._idle.setdefault(target.connection_key, deque())
+        return target
 
     async def connect(self, target: Target) -> Link:
-        """A connection, one that was kept or a new one. Raises what aiohttp does."""
+        """A connection, the one that was used last or a new one. Raises what aiohttp does."""
+        idle = target.idle
+        while idle and monotonic() - idle[0][1] > _KEPT_S:
+            idle.popleft()[0].close()
+        while idle:
+            link, _ = idle.pop()
+            if link.protocol is not None and link.protocol.is_connected():
+                return link
+            link.close()
         try:
             return await self._connector.connect(target, [], self._timeout)
         except TimeoutError as error:
@@ -100,12 +122,15 @@ class Pool:
             while True:
                 message, content = await protocol.read()
                 if not 100 <= message.code < 200 or message.code == 101:
-                    return Response(link, message.code, message.headers, content)
+                    return Response(link, message.code, message.headers, content, target.idle)
         except BaseException:
             link.close()
             raise
 
     async def aclose(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[0].close()
         await self._connector.close()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from smoadsl.calls.limits import Weight
 from smoadsl.calls.session import Session
 from smoadsl.classes import dataclass
 from smoadsl.scale.batch import Batch
@@ -127,7 +128,7 @@ class Desk:
     async def lease(self, said: bytes) -> bytes:
         """How many of these requests may begin, once the first may: a number for each."""
         provider, model, weights = orjson.loads(said)
-        return orjson.dumps(await self._rates.granted(provider, model, weights))
+        return orjson.dumps(await self._rates.granted(provider, model, [Weight(*weight) for weight in weights]))
 
     async def _said(self, what: str, *told: Any) -> Any:
         match what:

@@ -260,6 +260,8 @@ def _source(data: Any, read: partial[Any]) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """The last line of what Ray says of an error, which says what it was."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The last line of what Ray says of an error, or of what it came of, which says what it was."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip(" |+-") for line in str(error).splitlines() if line.strip(" |+-")]
     return lines[-1] if lines else type(error).__name__

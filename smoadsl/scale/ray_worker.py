@@ -80,7 +80,8 @@ class _Desk:
 
     def lease(self, provider: str, model: str, weights: Sequence[Weight]) -> Awaitable[list[int]]:
         async def asked() -> list[int]:
-            numbers: list[int] = orjson.loads(await self._actor.lease.remote(orjson.dumps((provider, model, weights))))
+            said = orjson.dumps((provider, model, [tuple(weight) for weight in weights]))
+            numbers: list[int] = orjson.loads(await self._actor.lease.remote(said))
             return numbers
 
         return asked()
