@@ -46,7 +46,7 @@ class OpenAI:
     def _body(self, request: Request, stream: bool) -> bytes:
         """The request as it is sent. What stands around the messages is the same for all requests of a route, and the
         messages are for most agents of a layer: both are written once."""
-        if request.schema is not None or request.n > 1:
+        if request.schema is not None or request.n > 1 or "messages" in request.sampling.extra:
             return self._whole(request, stream)
         asked = id(request.sampling), request.model, stream
         known = self._around.get(asked)
@@ -55,9 +55,7 @@ class OpenAI:
             if len(self._around) >= _MOST_AROUND:
                 self._around.clear()
             known = self._around[asked] = request.sampling, whole.partition(_NO_MESSAGES)
-        _, (before, messages, after) = known
-        if not messages:  # `extra` has put others in their place
-            return self._whole(request, stream)
+        before, _, after = known[1]
         return b'%s"messages":%s%s' % (before, self._messages(request.messages), after)
 
     def _whole(self, request: Request, stream: bool) -> bytes:

@@ -1,0 +1,192 @@
+"""Test shortcuts, to see that what is read the short way is what would be read with all care."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smoadsl.adapters.base import Connection, Exchange, Fault, Message, Reply, Request, Sampling
+from smoadsl.adapters.dialect import PLAIN
+from smoadsl.adapters.gather import Gathering
+from smoadsl.adapters.lines import Event
+from smoadsl.adapters.openai import OpenAI, request_body
+from smoadsl.adapters.openai_answer import CHAT
+from smoadsl.adapters.recent import Recent
+
+ACME = Connection("acme", "http://127.0.0.1:1/v1")
+REQUEST = Request("m", (Message("user", "Why?"),))
+
+# ---- whole answers
+
+ODD: list[Any] = [None, True, 0, 1, -1, 2.5, "", " ", "x", "stop", [], ["x"], {}, {"a": 1}, 10**12]
+FIELDS: list[tuple[str, ...]] = [
+    ("choices",),
+    ("choices", "0"),
+    ("choices", "0", "index"),
+    ("choices", "0", "error"),
+    ("choices", "0", "finish_reason"),
+    ("choices", "0", "message"),
+    ("choices", "0", "message", "content"),
+    ("choices", "0", "message", "role"),
+    ("choices", "0", "message", "refusal"),
+    ("choices", "0", "message", "reasoning_content"),
+    ("choices", "0", "message", "tool_calls"),
+    ("choices", "1"),
+    ("error",),
+    ("model",),
+    ("usage",),
+    ("usage", "prompt_tokens"),
+    ("usage", "completion_tokens"),
+    ("usage", "prompt_tokens_details"),
+    ("usage", "completion_tokens_details"),
+    ("usage", "prompt_cache_hit_tokens"),
+]
+ENDS = st.sampled_from(["stop", "length", "content_filter", "tool_calls", "eos", "error", "STOP"])
+
+
+def body() -> dict[str, Any]:
+    message = {"role": "assistant", "content": "Because."}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    return {"model": "m-1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+
+
+def put(body: Any, path: tuple[str, ...], value: Any) -> None:
+    """Put something else in a place of a body, as far as there is one."""
+    for name in path[:-1]:
+        body = (
+            body[int(name)] if isinstance(body, list) and body else body.get(name) if isinstance(body, dict) else None
+        )
+    if isinstance(body, list):
+        body[int(path[-1]) :] = [value]
+    elif isinstance(body, dict):
+        body[path[-1]] = value
+
+
+def with_care(body: Any, request: Request = REQUEST) -> Reply | str:
+    so_far = Gathering(ACME, request, CHAT)
+    try:
+        so_far.take_whole(body)
+        return so_far.reply(Exchange(7))
+    except Fault as fault:
+        return fault.message
+
+
+@given(st.lists(st.tuples(st.sampled_from(FIELDS), st.sampled_from(ODD) | ENDS), max_size=3))
+def test_a_plain_body_is_read_as_with_all_care(changes: list[tuple[tuple[str, ...], Any]]) -> None:
+    changed = body()
+    for path, value in changes:
+        put(changed, path, orjson.loads(orjson.dumps(value)))
+    plain = CHAT.plain(REQUEST, changed, Exchange(7))
+    assert plain is None or plain == with_care(changed)
+
+
+def test_most_bodies_are_plain() -> None:
+    told = body()
+    told["usage"]["prompt_tokens_details"] = {"cached_tokens": 2, "audio_tokens": 0}
+    told["choices"][0]["message"] |= {"refusal": None, "annotations": []}
+    for one, cached in ((body(), 0), (told, 2)):
+        plain = CHAT.plain(REQUEST, one, Exchange(7))
+        assert plain is not None
+        assert plain == with_care(one)
+        assert plain.usage.cached_tokens == cached
+
+
+# ---- streams
+
+
+def event(text: str, **more: Any) -> str:
+    delta = {"content": text, **more.pop("delta", {})}
+    told = {"id": "c-1", "model": "m-1", "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **more}
+    return "data: " + orjson.dumps(told).decode()
+
+
+def cut_open(inside: str) -> str:
+    """An event with anything at all where its text would stand."""
+    before, _, behind = event("@").partition("@")
+    return before + inside + behind
+
+
+def care_says(events: list[str]) -> tuple[str, int]:
+    """What the pieces at the beginning say, and how many they are, if each is looked at by itself."""
+    texts: list[str] = []
+    for one in events:
+        so_far = Gathering(ACME, REQUEST, CHAT, texts.append)
+        size = len(texts)
+        try:
+            so_far.take_event(Event("", one.removeprefix("data: ")))
+        except Fault:
+            break
+        if len(texts) == size or so_far.finished or so_far.reasons != ("",):
+            break
+    return "".join(texts), len(texts)
+
+
+INSIDES = st.text('ab "\\,:{}[]u0041né😀', max_size=8)
+EVENTS = (
+    st.builds(event, st.text(max_size=6))
+    | st.builds(cut_open, INSIDES)
+    | st.builds(event, st.text(min_size=1, max_size=3), id=st.sampled_from(["c-2", "content"]))
+    | st.builds(
+        event, st.just("x"), delta=st.sampled_from([{"role": "assistant"}, {"refusal": "no"}, {"content": "y"}])
+    )
+    | st.sampled_from(["data: [DONE]", 'data: {"choices":[]}', ": ping", 'data: {"error":{"message":"no"}}', "data:"])
+)
+
+
+@given(
+    st.lists(EVENTS, max_size=12) | st.lists(st.builds(cut_open, INSIDES), min_size=4, max_size=8), st.integers(0, 2)
+)
+def test_pieces_that_are_read_together_are_what_each_says(events: list[str], place: int) -> None:
+    place = min(place, len(events))
+    if place == len(events):
+        return
+    text, following, _ = CHAT.pieces(events, place)
+    said, count = care_says(events[place:])
+    assert following - place <= count
+    assert said.startswith(text)
+    assert care_says(events[place:following])[0] == text
+
+
+@pytest.mark.parametrize("tail", [[], ["data: [DONE]"], [event("", usage={"prompt_tokens": 1}), "data: [DONE]"]])
+@pytest.mark.parametrize("texts", [["One", " two", ' "three"', "\\", "\n", "é😀", "four"], ["a"] * 50])
+def test_a_whole_chunk_is_read_at_once(texts: list[str], tail: list[str]) -> None:
+    events = [*map(event, texts), *tail]
+    assert CHAT.pieces(events, 0) == ("".join(texts), len(texts), "m-1")
+    assert CHAT.pieces(events, 1) == ("".join(texts[1:]), len(texts), "m-1")
+
+
+# ---- requests
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), st.text(max_size=20)), min_size=1, max_size=4),
+    st.sampled_from([{}, {"temperature": 0.5, "stop": ("a",)}, {"extra": {"x": [], "messages": []}},
+                     {"extra": {"a": {"messages": []}}}]),
+    st.text(min_size=1, max_size=8),
+    st.booleans(),
+)  # fmt: skip
+def test_what_is_sent_is_what_was_asked(
+    turns: list[tuple[Any, str]], given: dict[str, Any], model: str, stream: bool
+) -> None:
+    request = Request(model, tuple(Message(role, text) for role, text in turns), Sampling(**given))
+    adapter = OpenAI(ACME)
+    for _ in range(2):
+        assert orjson.loads(adapter._body(request, stream)) == request_body(request, stream, PLAIN)
+
+
+def test_what_was_worked_out_is_known_for_the_very_same_thing() -> None:
+    asked: list[list[int]] = []
+
+    def size(of: list[int]) -> int:
+        asked.append(of)
+        return len(of)
+
+    recent = Recent(size)
+    one, same = [1, 2], [1, 2]
+    assert [recent(one), recent(one), recent(same), recent(one)] == [2, 2, 2, 2]
+    assert [thing is one for thing in asked] == [True, False]
+    many = [[number] for number in range(1_000)]
+    assert {recent(thing) for thing in many} == {1}
+    assert len(recent._known) < 100
