@@ -4,6 +4,7 @@ The ledger is that of one machine, so that a run which was begun here is taken u
 """
 
 import asyncio
+import re
 import secrets
 import threading
 from collections.abc import Collection, Iterator
@@ -38,6 +39,7 @@ _LAST_ROWS_S = 20.0  # that were read and are not begun any more
 _CALLS_OF_DESK = 20_000  # that may wait there at once
 _GROUPS_UNDER_WAY = 4  # of one worker: while one comes to its end, the next have begun
 _LARGEST_GROUP = 500
+_NAMED = re.compile(r"(?!ray\.)[\w.]*(Error|Exception): ")  # a line that says what an error was
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,7 @@ def _source(data: Any, read: partial[Any]) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """The last line of what Ray says of an error, or of what it came of, which says what it was."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    """Of all that Ray says of an error the last line that names one which is not Ray's own, else the last line."""
     lines = [line.strip(" |+-") for line in str(error).splitlines() if line.strip(" |+-")]
-    return lines[-1] if lines else type(error).__name__
+    named = [line for line in lines if _NAMED.match(line)]
+    return (named or lines or [type(error).__name__])[-1]
