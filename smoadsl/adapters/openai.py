@@ -46,15 +46,17 @@ class OpenAI:
     def _body(self, request: Request, stream: bool) -> bytes:
         """The request as it is sent. What stands around the messages is the same for all requests of a route, and the
         messages are for most agents of a layer: both are written once."""
-        if request.schema is not None or request.n > 1 or "messages" in request.sampling.extra:
+        sampling = request.sampling
+        drawn_anew = sampling.seed is not None  # each call has a seed of its own
+        if drawn_anew or request.schema is not None or request.n > 1 or "messages" in sampling.extra:
             return self._whole(request, stream)
-        asked = id(request.sampling), request.model, stream
+        asked = id(sampling), request.model, stream
         known = self._around.get(asked)
         if known is None:
             whole = self._whole(replace(request, messages=()), stream)
             if len(self._around) >= _MOST_AROUND:
                 self._around.clear()
-            known = self._around[asked] = request.sampling, whole.partition(_NO_MESSAGES)
+            known = self._around[asked] = sampling, whole.partition(_NO_MESSAGES)
         before, _, after = known[1]
         return b'%s"messages":%s%s' % (before, self._messages(request.messages), after)
 
