@@ -106,7 +106,7 @@ class Client:
         silence: asyncio.Timeout | None = None
         try:
             target = self._target(pool, method, path)
-            link = await pool.connect(target)
+            link = pool.idle(target) or await pool.connect(target)
             if self._waits_for_ever:
                 return await pool.send(link, target, payload)
             silence = asyncio.timeout(self._connection.first_byte_timeout_s)

@@ -89,8 +89,13 @@ class Answer:
     async def json(self) -> JSON:
         """The whole body as one JSON value."""
         name = self._connection.provider
-        body = await self.chunk()
-        if body and not self._response.content.at_eof():  # hardly ever: most answers come in one piece
+        content = self._response.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= BODY_LIMIT:
+            body = content.read_nowait()  # all of it is there, as it is of most answers
+            self._size = len(body)
+        else:
+            body = await self.chunk()
+        if body and not self._response.content.at_eof():
             chunks = [body]
             self.progress()
             while chunk := await self.chunk():

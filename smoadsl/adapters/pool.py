@@ -97,8 +97,8 @@ class Pool:
         target.idle = self._idle.setdefault(target.connection_key, deque())
         return target
 
-    async def connect(self, target: Target) -> Link:
-        """A connection, the one that was used last or a new one. Raises what aiohttp does."""
+    def idle(self, target: Target) -> Link | None:
+        """Of the connections that are kept the one that was used last."""
         idle = target.idle
         while idle and monotonic() - idle[0][1] > _KEPT_S:
             idle.popleft()[0].close()
@@ -107,6 +107,10 @@ class Pool:
             if link.protocol is not None and link.protocol.is_connected():
                 return link
             link.close()
+        return None
+
+    async def connect(self, target: Target) -> Link:
+        """A new connection. Raises what aiohttp does."""
         try:
             return await self._connector.connect(target, [], self._timeout)
         except TimeoutError as error:
