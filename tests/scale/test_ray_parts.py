@@ -21,7 +21,6 @@ from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.ray_cluster import Cluster
 from smoadsl.scale.ray_desk import Desk
-from smoadsl.scale.ray_engine import _sentence
 from smoadsl.scale.ray_line import Line
 from smoadsl.scale.ray_order import Order
 from smoadsl.scale.ray_rows import groups, is_among, numbers_as_bits, rows_of
@@ -385,13 +384,6 @@ def test_where_ray_is_missing_the_command_says_how_it_is_installed(
     done = command("--engine", "ray")
     assert done.exit_code == 3
     assert 'pip install "smoadsl[ray]"' in done.stderr
-
-
-def test_of_what_ray_says_of_an_error_the_line_is_told_that_names_it() -> None:
-    said = "ray::Worker()\n  | TypeError: Weight is odd\n  +---\nray.exceptions.UserCodeException: x\nTo change that"
-    assert _sentence(RuntimeError(said)) == "TypeError: Weight is odd"
-    assert _sentence(RuntimeError("The cluster\nis gone.")) == "is gone."
-    assert _sentence(RuntimeError()) == "RuntimeError"
 
 
 def test_options_of_a_cluster_need_the_engine(command: Callable[..., Any]) -> None:

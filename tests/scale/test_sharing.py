@@ -14,6 +14,7 @@ from smoadsl.calls.caller import Caller
 from smoadsl.calls.limits import Weight, weight_of
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.scale.rates import Rates
+from smoadsl.scale.ray_engine import _sentence
 from smoadsl.scale.sharing import SharedSession
 from smoadsl.tools.virtual_clock import run_virtually
 from tests.calls.asking import HI, LAB, ROUTE, asked, pipeline
@@ -155,3 +156,10 @@ def test_what_nobody_told_the_end_of_is_forgotten_in_time() -> None:
         assert 4.0 <= asyncio.get_running_loop().time() <= 5.5
 
     run_virtually(main())
+
+
+def test_of_what_ray_says_of_an_error_the_line_is_told_that_names_it() -> None:
+    said = "ray::Worker()\n  | TypeError: Weight is odd\n  +---\nray.exceptions.UserCodeException: x\nTo change that"
+    assert _sentence(RuntimeError(said)) == "TypeError: Weight is odd"
+    assert _sentence(RuntimeError("The cluster\nis gone.")) == "is gone."
+    assert _sentence(RuntimeError()) == "RuntimeError"
