@@ -63,6 +63,8 @@ def _written_init(kind: Any, frozen: bool) -> Callable[..., None]:
     given: list[str] = ["self"]
     named: list[str] = []
     body = ["pass"]
+    at_once = frozen and kind.__dictoffset__  # all fields in one step, past what refuses changes
+    put: list[str] = []
     known: dict[str, Any] = {"MISSING": MISSING, "put": object.__setattr__}
     for field in fields(kind):
         name, value = field.name, field.name
@@ -79,7 +81,12 @@ def _written_init(kind: Any, frozen: bool) -> Callable[..., None]:
         elif default:
             value = f"of_{name}()" if default == "=MISSING" else f"of_{name}"
         if field.init or default:
-            body.append(f"put(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+            if at_once:
+                put.append(f"{name}={value}")
+            else:
+                body.append(f"put(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+    if put:
+        body.append(f"self.__dict__.update({', '.join(put)})")
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
     parameters = ", ".join([*given, "*", *named] if named else given)

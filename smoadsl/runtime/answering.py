@@ -26,7 +26,10 @@ class WentOn:
 
     def without_remarks(self) -> "WentOn":
         """As it leaves its layer: a judge's remarks are for the next round's agents."""
-        return replace(self, kept=tuple([replace(r, feedback="") if r.feedback else r for r in self.kept]))
+        for response in self.kept:
+            if response.feedback:
+                return replace(self, kept=tuple([replace(r, feedback="") if r.feedback else r for r in self.kept]))
+        return self
 
     @property
     def best_first(self) -> list[Response]:

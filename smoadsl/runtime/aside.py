@@ -68,8 +68,11 @@ class Aside:
 
     def _possible(self) -> Iterator[Sizes]:
         yield from self._settled
-        if self._team:
-            yield may_go_on(self._layers[self._place], self._team, _sizes(self._arrived.values()))
+        layer = self._layers[self._place] if self._team else None
+        if layer is not None and not self._arrived and len(self._team) == len(layer.agents):
+            yield _at_most(layer)
+        elif layer is not None:
+            yield may_go_on(layer, self._team, _sizes(self._arrived.values()))
 
     def _cost(self, agents: tuple[str, ...], tokens: int) -> Cost:
         """The aggregate's call with so many tokens of these agents' responses."""

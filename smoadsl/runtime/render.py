@@ -5,7 +5,7 @@ another, as the conversation or as an instruction.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, pass_context
@@ -33,9 +33,10 @@ def fenced(pieces: Sequence[Mapping[str, Any]], beside: Sequence[str] = ()) -> s
             names.append(f"remarks on {name}")
             texts.append(str(piece["feedback"]))
     mark = _mark(beside or texts, [*texts, *beside])
-    return "\n\n".join(
+    between = [
         f"<<< {name} [{mark}]\n{text}\n>>> end of {name} [{mark}]" for name, text in zip(names, texts, strict=True)
-    )
+    ]
+    return "\n\n".join(between)
 
 
 def _mark(drawn_from: Sequence[str], absent_in: Sequence[str]) -> str:
@@ -54,20 +55,22 @@ def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
     """As a filter: one who knows the conversation still can not know the mark that it is quoted with.
 
     Who reads has no part in it, so that agents that are told the same read the same."""
-    told = {name: value for name, value in context.get_all().items() if name != "agent"}
+    told = dict(context.get_all())
+    told.pop("agent", None)
     texts: list[str] = []
-    _gather(told, texts)
+    _gather(told.values(), texts)
     return fenced(pieces, texts)
 
 
-def _gather(value: Any, texts: list[str]) -> None:
+def _gather(values: Iterable[Any], texts: list[str]) -> None:
     """All the texts that a template is given."""
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, _LISTS) else (value,)
-    for inner in inside:
-        if isinstance(inner, str):
-            texts.append(inner)
-        elif isinstance(inner, _HOLDS_MORE):
-            _gather(inner, texts)
+    for value in values:
+        if isinstance(value, str):
+            texts.append(value)
+        elif isinstance(value, dict):
+            _gather(value.values(), texts)
+        elif isinstance(value, _LISTS):
+            _gather(value, texts)
 
 
 def render(text: str, name: str, values: Mapping[str, Any]) -> str:
@@ -86,7 +89,6 @@ def render(text: str, name: str, values: Mapping[str, Any]) -> str:
 
 
 _LISTS = (list, tuple)
-_HOLDS_MORE = (dict, list, tuple)
 _FILTERS = (("fenced", _fenced),)
 _RENDERING = (Refused, TemplateError, RecursionError, SyntaxError, ArithmeticError, LookupError, TypeError, ValueError,
               AttributeError)  # fmt: skip

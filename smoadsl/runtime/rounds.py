@@ -90,18 +90,33 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        for task in tasks:
-            task.cancelled() or task.exception()  # looked at, also where the first that is raised ends the round
-    failures = _failures(team, tasks)
-    answered = [task.result() for task in tasks if not task.cancelled() and task.exception() is None]
+        answered, late, failed = _ends(team, tasks)
+    failures = _failures(failed)
     if len(answered) < _needed(team):
         raise RoundFailed(f"layer {team.shown_as}, round {number}: {'; '.join(failures)}")
     if len(answered) < len(tasks):
-        late = [name for name, task in zip(team.names, tasks, strict=True) if task.cancelled()]
         failures += [f"{', '.join(late)} did not answer in time"] if late else []
         why = f"{len(answered)} of {len(tasks)} agents answered: {'; '.join(failures)}"
         asker.degrade(team.shown_as, number, why)
     return tuple(answered)
+
+
+def _ends(
+    team: Team, tasks: Sequence[asyncio.Future[Response]]
+) -> tuple[list[Response], list[str], list[tuple[str, BaseException]]]:
+    """The responses, who was late, and who failed, of tasks that have ended. Each error is looked at here, also where
+    none of them is told."""
+    answered: list[Response] = []
+    late: list[str] = []
+    failed: list[tuple[str, BaseException]] = []
+    for name, task in zip(team.names, tasks, strict=True):
+        if task.cancelled():
+            late.append(name)
+        elif (error := task.exception()) is None:
+            answered.append(task.result())
+        else:
+            failed.append((name, error))
+    return answered, late, failed
 
 
 def _needed(team: Team) -> int:
@@ -148,13 +163,9 @@ async def _all_or_a_failure(tasks: Sequence[asyncio.Future[Response]]) -> None:
     await waiter
 
 
-def _failures(team: Team, tasks: Sequence[asyncio.Future[Response]]) -> list[str]:
+def _failures(failed: Sequence[tuple[str, BaseException]]) -> list[str]:
     """Who failed and how; what is no failure of an agent but of ours is raised."""
-    failures = []
-    for name, task in zip(team.names, tasks, strict=True):
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, AgentFailed):
-            failures.append(f"{name} failed: {error}")
-        elif error is not None:
+    for _, error in failed:
+        if not isinstance(error, AgentFailed):
             raise error
-    return failures
+    return [f"{name} failed: {error}" for name, error in failed]
