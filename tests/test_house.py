@@ -208,7 +208,7 @@ def test_a_run_loads_only_what_it_uses(tmp_path: Path) -> None:
     file = tmp_path / "run.moa"
     file.write_text('model m = "simulated/m"\npipeline p { aggregate m }\n', encoding="utf-8")
     code = "from smoadsl.tools.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
-    names = loaded(code, "run", str(file), "hi")
+    names = loaded(code, "run", str(file), "hi", "--trace", str(tmp_path / "trace.jsonl"))
     assert not names & ({*HEAVY, "pydantic", "jsonschema", "http"} - {"asyncio"})
 
 

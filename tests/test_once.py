@@ -8,12 +8,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+import smoadsl
 from smoadsl.adapters.alarm import Alarm, Clock
+from smoadsl.adapters.base import Message
 from smoadsl.plan.plan import Agent
 from smoadsl.runtime import render
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import EVENT, CallAttempted, CallStarted, CallSucceeded, RunStarted
-from smoadsl.runtime.journal import journal_to, read_journal
+from smoadsl.runtime.journal import journal_to, line_of, read_journal
 from smoadsl.runtime.prompts import Prompts, Response
 from smoadsl.runtime.stopping import Measured
 from smoadsl.tools.virtual_clock import run_virtually
@@ -93,6 +95,16 @@ def test_a_plan_that_is_written_once_reads_as_if_written_each_time(tmp_path: Pat
     path.write_bytes(file.getvalue())
     assert list(read_journal(path)) == told
     assert sum(isinstance(event, RunStarted) for event in told) == 2
+
+
+@pytest.mark.parametrize("path", sorted(Path("pipelines").glob("**/*.moa")), ids=lambda path: path.name)
+@pytest.mark.parametrize("seed", [0, 2**70])
+def test_a_run_s_first_line_is_the_event_as_json(path: Path, seed: int) -> None:
+    plan = smoadsl.compile(path).value
+    if plan is not None:  # else it has no pipeline of its own
+        started = RunStarted(at_s=0.25, plan=plan, messages=(Message("user", "hi"),), input={"n": 1}, seed=seed)
+        assert line_of(started) == started.model_dump_json().encode() + b"\n"
+        assert EVENT.validate_json(line_of(started)) == started
 
 
 def test_events_are_in_the_file_a_moment_later_and_the_last_one_at_once(tmp_path: Path) -> None:
