@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import field, replace
 from functools import partial
 from random import Random
@@ -27,29 +27,28 @@ class Caller:
         self._random = random
         self._cache = cache
 
-    async def call(
+    def call(
         self, routes: Sequence[Route], ask: Ask, account: Account, on_attempt: OnAttempt, on_text: OnText | None = None
-    ) -> tuple[Route, Reply]:
+    ) -> Awaitable[tuple[Route, Reply]]:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        if self._cache is not None and (kept := await self._kept(self._cache, routes[0], ask)) is not None:
-            on_attempt(Attempt(1, routes[0], CACHED, "", 0.0, answer=kept, why="it was answered before"))
-            if on_text is not None:
-                on_text(kept.text)
-            return routes[0], kept
         attempts = Attempts(self._session, ask, account, on_attempt)
         call = _Call(self._session, self._random, routes, ask, attempts, on_attempt, on_text)
-        if self._cache is None:
-            return await call.answer()
-        route, reply = await call.answer()
-        own, request = routes[0], request_of(routes[0], ask)
-        await self._cache.keep(self._session.providers[own.provider], own, request, ask.sample, reply, by=route)
-        return route, reply
+        return call.answer() if self._cache is None else self._found_or_kept(self._cache, call)
 
-    async def _kept(self, cache: Kept, route: Route, ask: Ask) -> Reply | None:
-        provider = self._session.providers[route.provider]
-        return await cache.find(provider, route, request_of(route, ask), ask.sample)
+    async def _found_or_kept(self, cache: Kept, call: "_Call") -> tuple[Route, Reply]:
+        """The answer that is known, else the one that is bought, which is known from then on."""
+        own, sample = call.routes[0], call.ask.sample
+        provider, request = self._session.providers[own.provider], request_of(own, call.ask)
+        if (known := await cache.find(provider, own, request, sample)) is not None:
+            call.on_attempt(Attempt(1, own, CACHED, "", 0.0, answer=known, why="it was answered before"))
+            if call.on_text is not None:
+                call.on_text(known.text)
+            return own, known
+        route, reply = await call.answer()
+        await cache.keep(provider, own, request, sample, reply, by=route)
+        return route, reply
 
 
 @dataclass(slots=True)

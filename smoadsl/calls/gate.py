@@ -22,7 +22,7 @@ class Gate:
     """The way to one provider."""
 
     def __init__(self, provider: Provider, random: Random) -> None:
-        self._slots = provider.concurrency
+        self._slots = self._most_of_a_lane = provider.concurrency
         self._limits = Limits(provider)
         self._random = random
         self._lanes: dict[str, Lane] = {}
@@ -37,6 +37,7 @@ class Gate:
         if model not in self._lanes:
             self._lanes[model] = Lane(self._limits, self._random)
             self._turns.append(self._lanes[model])
+            self._most_of_a_lane = self._slots - min(len(self._lanes) - 1, self._slots // _KEPT_FREE)
         return self._lanes[model]
 
     @property
@@ -122,9 +123,7 @@ class Gate:
 
     def _is_free(self, lane: Lane) -> bool:
         """Whether there is a slot for a route. Where there are other routes, some are kept free for them."""
-        others = len(self._lanes) - 1
-        most = self._slots - min(others, self._slots // _KEPT_FREE)
-        return self._under_way < self._slots and lane.under_way < most
+        return self._under_way < self._slots and lane.under_way < self._most_of_a_lane
 
     def _wake(self, at: float) -> None:
         if at == self._wakes_at and self._timer is not None:

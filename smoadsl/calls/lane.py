@@ -125,13 +125,19 @@ class Lane:
 
     def begin(self, weight: Weight, now: float) -> Pass:
         """The request begins."""
-        before, self._breaker = self._breaker, breaker.begun(self._breaker)
         self.under_way += 1
-        return Pass(self, self.limits.begin(weight, now), self._breaker is not before)
+        grant = self.limits.begin(weight, now)
+        if type(self._breaker) is breaker.Closed:
+            return Pass(self, grant, False)
+        before, self._breaker = self._breaker, breaker.begun(self._breaker)
+        return Pass(self, grant, self._breaker is not before)
 
     def answered(self, leave: Pass, reply: Reply, now: float) -> None:
         """The request has its reply."""
-        self._well(leave, now)
+        if type(self._breaker) is breaker.Closed:
+            self._breaker.count(False, now)
+        else:
+            self._well(leave, now)
         self._just_answered = True
         self.tries.answered()
         if reply.exchange.allowances:

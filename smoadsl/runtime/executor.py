@@ -205,7 +205,10 @@ class _Execution:
 
                     messages = fitted(self._asker, team.shown_as, number, name, call, seen, write)
                     place = Place("propose", name, team.shown_as, number, references=names_of(seen))
-                    text = await self._proposal(team, place, agent.name, call, messages)
+                    if team.layer.merged:
+                        text = await self._shared_answer(team, place, agent.name, call, messages)
+                    else:
+                        text = (await self._asker.ask(place, call, messages))[1].text
                 case Pipeline() as inner:
                     asked = self._with_role(agent.role)
                     execution = _Execution(self._plan, inner, asked, self._asker, self._seed, f"{name}/", seen)
@@ -226,10 +229,11 @@ class _Execution:
         self._aside.arrived(response)
         return response
 
-    async def _proposal(self, team: Team, place: Place, name: str, call: Call, messages: tuple[Message, ...]) -> str:
+    async def _shared_answer(
+        self, team: Team, place: Place, name: str, call: Call, messages: tuple[Message, ...]
+    ) -> str:
         """The answer of one agent, whose call others may share."""
-        merged = team.layer.merged
-        group = next((group for group in merged if name in group), None) if merged else None
+        group = next((group for group in team.layer.merged if name in group), None)
         if group is None:
             return (await self._asker.ask(place, call, messages))[1].text
 

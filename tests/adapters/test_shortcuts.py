@@ -58,7 +58,7 @@ def put(body: Any, path: tuple[str, ...], value: Any) -> None:
         body = (
             body[int(name)] if isinstance(body, list) and body else body.get(name) if isinstance(body, dict) else None
         )
-    if isinstance(body, list):
+    if isinstance(body, list) and path[-1].isdigit():
         body[int(path[-1]) :] = [value]
     elif isinstance(body, dict):
         body[path[-1]] = value
