@@ -55,9 +55,8 @@ def body() -> dict[str, Any]:
 def put(body: Any, path: tuple[str, ...], value: Any) -> None:
     """Put something else in a place of a body, as far as there is one."""
     for name in path[:-1]:
-        body = (
-            body[int(name)] if isinstance(body, list) and body else body.get(name) if isinstance(body, dict) else None
-        )
+        is_place = isinstance(body, list) and body and name.isdigit()
+        body = body[int(name)] if is_place else body.get(name) if isinstance(body, dict) else None
     if isinstance(body, list) and path[-1].isdigit():
         body[int(path[-1]) :] = [value]
     elif isinstance(body, dict):
