@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,8 @@ _CHUNK = 1 << 20
 _DIGEST_BYTES = 16
 _NONE = (0, b"")  # stands for a row
 _BOM = b"\xef\xbb\xbf"
+_FIRST = 100  # rows of which one at least has to have a prompt
+_MOST_NAMED = 12
 CHANGED = "changed while it was worked on: the same command says what to do"
 PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
 """The fields that a prompt is read from, the first that a row has."""
@@ -73,8 +76,7 @@ class Data:
 
     def measured(self) -> tuple[str, int]:
         """A digest of all rows, and how many there are. Raises `Unfit` and `OSError`."""
-        if not self.path.is_file():
-            raise Unfit(f"{self.path} is no plain file: a data set is read more than once, so save it in one")
+        self._check_file()
         whole, count = hashlib.sha256(), 0
         for row in self.rows():
             whole.update(b"%d" % row.number + row.digest)
@@ -90,11 +92,33 @@ class Data:
                 done = next(answered, _NONE)
             yield row, done == (row.number, row.digest)
 
+    def _check_file(self) -> None:
+        if not self.path.is_file():
+            raise Unfit(f"{self.path} is no plain file: a data set is read more than once, so save it in one")
+
+    def check_prompts(self) -> None:
+        """Raises `Unfit` where the first rows can be read and not one of them has a prompt, so that it stands under
+        another name."""
+        self._check_file()
+        lacking = ""
+        for count, row in enumerate(islice(self.rows(), _FIRST), 1):
+            try:
+                fields = row.fields()
+            except ValueError:
+                return
+            try:
+                self._prompt_of(fields)
+                return
+            except ValueError as error:
+                has = ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
+                rows = "row" if count == 1 else f"{count} rows"
+                lacking = f"{self.path}: there is no prompt in its first {rows}. The last has {has}; {error}"
+        if lacking:
+            raise Unfit(lacking)
+
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
         """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
-        fields = self._mapped(row.fields())
-        if fields.keys().isdisjoint(PROMPTS):
-            raise ValueError(f"it has none of {', '.join(PROMPTS)}: --map prompt=COLUMN names what to read")
+        fields = self._prompt_of(row.fields())
         if "turns" not in fields or "messages" in fields:
             return conversation_from_row(fields), ()
         turns = fields["turns"]
@@ -102,6 +126,13 @@ class Data:
             raise ValueError("`turns` must be a list of texts")
         first, *following = turns
         return Conversation((Message("user", first),), fields), tuple(following)
+
+    def _prompt_of(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A row's fields under the names that a pipeline knows, a prompt among them. Raises `ValueError`."""
+        fields = self._mapped(fields)
+        if fields.keys().isdisjoint(PROMPTS):
+            raise ValueError(f"it has none of {', '.join(PROMPTS)}: --map prompt=COLUMN names what to read")
+        return fields
 
     def _mapped(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row's fields under the names that a pipeline knows. A prompt that is mapped is the only one."""

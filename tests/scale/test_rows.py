@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -236,3 +237,30 @@ def test_parquet_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(Unfit, match=r'Parquet needs pyarrow: pip install "smoadsl\[parquet\]"'):
         made(tmp_path / "in.parquet", "").measured()
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "told"),
+    [
+        ([{"a": "1"}], {}, "no prompt in its first row. The last has `a`; it has none of messages"),
+        ([{"a": "1"}, {"b": "2"}], {}, "no prompt in its first 2 rows. The last has `b`; it has none of"),
+        ([{}], {}, "The last has no field; it has none of"),
+        ([{"prompt": "1"}] * 3, {"prompt": "x"}, "in its first 3 rows. The last has `prompt`; there is no field `x`"),
+        ([{"a": "1"}] * 150, {}, "no prompt in its first 100 rows."),
+        ([{"a": "1"}, {"question": "2"}], {}, ""),
+        ([{"a": "1"}], {"prompt": "a"}, ""),
+        ([{"a": "1"}, 7], {}, ""),
+        ([], {}, ""),
+    ],
+)
+def test_prompts_under_another_name_are_told_before_anything_is_begun(
+    tmp_path: Path, lines: list[Any], columns: dict[str, str], told: str
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    data = Data(path, columns)
+    if not told:
+        data.check_prompts()
+    else:
+        with pytest.raises(Unfit, match=re.escape(told)):
+            data.check_prompts()
