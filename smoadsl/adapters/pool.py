@@ -22,7 +22,6 @@ from smoadsl.adapters.resolve import Resolver
 
 _KEPT_S = 15.0  # so long an idle connection is kept
 
-
 Idle = deque[tuple[Link, float]]  # connections to one place, and since when each is idle; the longest comes first
 
 

@@ -20,12 +20,9 @@ class Recent(Generic[K, V]):
         self._known: dict[int, tuple[K, V]] = {}  # each thing is kept, so that its number stays its own
 
     def __call__(self, thing: K) -> V:
-        try:
-            return self._known[id(thing)][1]
-        except KeyError:
-            pass
-        made = self._make(thing)
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[id(thing)] = thing, made
-        return made
+        known = self._known.get(id(thing))
+        if known is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            known = self._known[id(thing)] = thing, self._make(thing)
+        return known[1]

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -72,8 +72,7 @@ class Keys:
 
     def value(self, provider: Provider, env: Env) -> str:
         """The value of a provider's variable. Raises `Fault` when it is not set, or not for that provider."""
-        value = self.environ.get(env.name, "").strip()
-        if not value:
+        if not (value := env.value_in(self.environ)):
             message = f"{provider.name} needs a key: set {env.name}, or swap the model with --model NAME=provider/id"
             raise Fault(FaultKind.LOCAL, message)
         if not self._allows(provider, env):
@@ -85,8 +84,8 @@ class Keys:
         refused = {
             _asked(provider, env): provider.name
             for provider in providers
-            for env in _variables(provider)
-            if self.environ.get(env.name, "").strip() and not self._allows(provider, env)
+            for env in provider.variables
+            if env.value_in(self.environ) and not self._allows(provider, env)
         }
         if refused:
             raise Unbound((name, bound) for bound, name in refused.items())
@@ -102,9 +101,3 @@ class Keys:
 
 def _asked(provider: Provider, env: Env) -> Bound:
     return Bound(env.name, origin(provider.base_url) if provider.base_url else _ADAPTER + provider.adapter)
-
-
-def _variables(provider: Provider) -> Iterator[Env]:
-    if provider.api_key:
-        yield provider.api_key
-    yield from (value for value in provider.headers.values() if isinstance(value, Env))

@@ -116,28 +116,19 @@ class Lane:
 
     def ready_at(self, weight: Weight, patience: int, others: bool, now: float) -> float:
         """When a request may begin: not before now."""
-        at = self.limits.ready_at(weight, now)
-        if self._cool_until > at:
-            at = self._cool_until
-        if type(self._breaker) is breaker.Closed or (patience == NEVER_WAITS and not others):
-            return at
-        return max(at, breaker.opens_at(self._breaker, now))
+        never_waits = patience == NEVER_WAITS and not others
+        opens_at = self._cool_until if never_waits else self.opens_at(now)
+        return max(opens_at, self.limits.ready_at(weight, now))
 
     def begin(self, weight: Weight, now: float) -> Pass:
         """The request begins."""
-        self.under_way += 1
-        grant = self.limits.begin(weight, now)
-        if type(self._breaker) is breaker.Closed:
-            return Pass(self, grant, False)
         before, self._breaker = self._breaker, breaker.begun(self._breaker)
-        return Pass(self, grant, self._breaker is not before)
+        self.under_way += 1
+        return Pass(self, self.limits.begin(weight, now), self._breaker is not before)
 
     def answered(self, leave: Pass, reply: Reply, now: float) -> None:
         """The request has its reply."""
-        if type(self._breaker) is breaker.Closed:
-            self._breaker.count(False, now)
-        else:
-            self._well(leave, now)
+        self._well(leave, now)
         self._just_answered = True
         self.tries.answered()
         if reply.exchange.allowances:

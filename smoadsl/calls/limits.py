@@ -27,7 +27,7 @@ def weight_of(request: Request) -> Weight:
     return Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
 
 
-_PLACES: Mapping[Unit, int] = {"requests": 0, "tokens": 1, "input_tokens": 2, "output_tokens": 3}
+_PLACES: Mapping[str, int] = {unit: place for place, unit in enumerate(Weight._fields)}
 
 
 @dataclass(slots=True)

@@ -38,13 +38,6 @@ class Price:
         kept = at.input * usage.written_tokens * _TO_KEEP
         return (at.input * fresh + cached * usage.cached_tokens + kept + at.output * usage.output_tokens) / _PER
 
-    def at_most(self, input_tokens: int, output_tokens: int, is_kept: bool) -> Decimal:
-        """The dearest that so many tokens can be; `is_kept`: the provider is told to keep what it reads."""
-        if is_kept:
-            return self.of(Usage(input_tokens, output_tokens, written_tokens=input_tokens))
-        at = self._at(input_tokens) if self.tiers else self
-        return (at.input * input_tokens + at.output * output_tokens) / _PER
-
     def _at(self, input_tokens: int) -> "Price | Tier":
         reached = [tier for tier in self.tiers if input_tokens > tier.above]
         return reached[-1] if reached else self

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from decimal import Decimal
 from typing import Literal
 
 from smoadsl.adapters.base import Sampling, Usage
@@ -14,6 +15,10 @@ class Env:
     """The name of an environment variable. Its value is read only when a run starts, and kept nowhere else."""
 
     name: str
+
+    def value_in(self, environ: Mapping[str, str]) -> str:
+        """Its value; empty where it is not set."""
+        return environ.get(self.name, "").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class Provider:
     ttft_s: float | None = None
     retries: int = 2
     local: bool = False
+
+    @property
+    def variables(self) -> tuple[Env, ...]:
+        """All that has to be set for it."""
+        in_headers = (value for value in self.headers.values() if isinstance(value, Env))
+        return (*((self.api_key,) if self.api_key else ()), *in_headers)
 
     def without_keys(self) -> "Provider":
         """The same, for where its keys may not go, or where nothing is sent."""
@@ -74,9 +85,12 @@ class Route:
     written: bool = False
     fallback_on_refusal: bool = False
 
-    def usage_at_most(self, input_tokens: int, output_tokens: int) -> Usage:
-        """The dearest that so many tokens can be here."""
-        return Usage(input_tokens, output_tokens, written_tokens=input_tokens if self.sampling.prompt_cache else 0)
+    def usd_at_most(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """The dearest that so many tokens can be here; None where there is no price."""
+        if self.price is None:
+            return None
+        kept = input_tokens if self.sampling.prompt_cache else 0
+        return self.price.of(Usage(input_tokens, output_tokens, written_tokens=kept))
 
     @property
     def name(self) -> str:

@@ -292,10 +292,10 @@ class Walk:
             if route.written:
                 continue  # nothing is read or written for it
             read, written = read + times * input_tokens, written + times * each
-            if route.price:
-                least = self._mode == "least"
-                usage = Usage(input_tokens, each) if least else route.usage_at_most(input_tokens, each)
-                usd += times * route.price.of(usage)
+            if self._mode == "least":
+                usd += times * route.price.of(Usage(input_tokens, each)) if route.price else 0
+            else:
+                usd += times * (route.usd_at_most(input_tokens, each) or 0)
         return Cost(1, read + written, read, written, usd, 1, seconds)
 
     def _attempts(self, call: Call, samples: int) -> Iterator[tuple[Route, int, int]]:
@@ -326,7 +326,7 @@ def _reserved(call: Call, input_tokens: int, samples: int) -> Cost:
         return Cost(1, path=1)
     most = times * max(route.sampling.max_tokens for route in asked)
     read = input_tokens * (1 + (times > samples))
-    usd = (route.price.of(route.usage_at_most(read, most)) for route in asked if route.price)
+    usd = (route.usd_at_most(read, most) or Decimal(0) for route in asked)
     return Cost(1, read + most, read, most, max(usd, default=Decimal(0)), 1)
 
 

@@ -15,9 +15,6 @@ from smoadsl.runtime.events import (
     EVENTS_VERSION,
     INTERRUPTED,
     AnswerPiece,
-    CallAttempted,
-    CallStarted,
-    CallSucceeded,
     Event,
     RunFailed,
     RunFinished,
@@ -26,9 +23,6 @@ from smoadsl.runtime.events import (
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
 BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
-
-
-_OF_CALLS = (CallStarted, CallAttempted, CallSucceeded)
 
 
 class JournalError(Exception):
@@ -49,10 +43,9 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
     def write(event: Event) -> None:
         nonlocal waits
         kind = type(event)
-        if kind in _OF_CALLS:  # as nearly all are
-            file.write(orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE))
-        elif kind is not AnswerPiece:
-            file.write(line_of(event))
+        if kind is AnswerPiece:
+            return
+        file.write(line_of(event))
         if kind is RunFinished or kind is RunFailed:
             file.flush()
         elif not waits:

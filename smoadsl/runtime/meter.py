@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from smoadsl.adapters.base import Usage
-from smoadsl.adapters.recent import Recent
 from smoadsl.adapters.values import value
 from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import NO_COST, Budget, Cost
@@ -158,24 +157,15 @@ def cost_at_most(
         size += size_of(json.dumps(schema))
     input_tokens = size // 2 + 1 + more_input_tokens
     most, dearest, is_priced = 0, _NOTHING, True
-    for tokens, price, is_kept in _asked(call):
-        if output_tokens > tokens:
-            tokens = output_tokens
-        if tokens > most:
-            most = tokens
-        if price is None:
+    for route in call.routes:
+        if route.written:
+            continue
+        tokens = max(output_tokens, route.sampling.max_tokens)
+        most = max(most, tokens)
+        if (usd := route.usd_at_most(input_tokens, tokens)) is None:
             is_priced = False
-        elif (usd := price.at_most(input_tokens, tokens, is_kept)) > dearest:
-            dearest = usd
+        else:
+            dearest = max(dearest, usd)
     if not most:  # all of it is written already
         input_tokens = 0
     return Worst(Cost(0, input_tokens + most, dearest), input_tokens, most, is_priced)
-
-
-def _routes_asked(call: Call) -> list[tuple[int, Price | None, bool]]:
-    """Of each route that is really asked: how much it may answer, for what, and whether it is to keep what it reads."""
-    asked = [route for route in call.routes if not route.written]
-    return [(route.sampling.max_tokens, route.price, route.sampling.prompt_cache is True) for route in asked]
-
-
-_asked = Recent(_routes_asked)

@@ -76,9 +76,10 @@ class Data:
 
     def measured(self) -> tuple[str, int]:
         """A digest of all rows, and how many there are. Raises `Unfit` and `OSError`."""
-        self._check_file()
+        if not self.path.is_file():
+            raise Unfit(f"{self.path} is no plain file: a data set is read more than once, so save it in one")
         whole, count = hashlib.sha256(), 0
-        for row in self.rows():
+        for row in self._asking():
             whole.update(b"%d" % row.number + row.digest)
             count += 1
         return whole.hexdigest(), count
@@ -92,29 +93,33 @@ class Data:
                 done = next(answered, _NONE)
             yield row, done == (row.number, row.digest)
 
-    def _check_file(self) -> None:
-        if not self.path.is_file():
-            raise Unfit(f"{self.path} is no plain file: a data set is read more than once, so save it in one")
-
-    def check_prompts(self) -> None:
-        """Raises `Unfit` where the first rows can be read and not one of them has a prompt, so that it stands under
+    def _asking(self) -> Iterator[Row]:
+        """Its rows. Raises `Unfit` where the first of them can be read and not one has a prompt, as it stands under
         another name."""
-        self._check_file()
+        rows = self.rows()
         lacking = ""
-        for count, row in enumerate(islice(self.rows(), _FIRST), 1):
-            try:
-                fields = row.fields()
-            except ValueError:
-                return
-            try:
-                self._prompt_of(fields)
-                return
-            except ValueError as error:
-                has = ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
-                rows = "row" if count == 1 else f"{count} rows"
-                lacking = f"{self.path}: there is no prompt in its first {rows}. The last has {has}; {error}"
+        for count, row in enumerate(islice(rows, _FIRST), 1):
+            yield row
+            lacking = self._lacking(row, count)
+            if not lacking:
+                break
         if lacking:
             raise Unfit(lacking)
+        yield from rows
+
+    def _lacking(self, row: Row, count: int) -> str:
+        """What to say where so many rows up to this one have no prompt; empty if it has one, or can not be read."""
+        try:
+            fields = row.fields()
+        except ValueError:
+            return ""
+        try:
+            self._prompt_of(fields)
+        except ValueError as error:
+            has = ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
+            rows = "row" if count == 1 else f"{count} rows"
+            return f"{self.path}: there is no prompt in its first {rows}. The last has {has}; {error}"
+        return ""
 
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
         """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""

@@ -2,12 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import click
 
-from smoadsl.calls.route import Env, Provider
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.plan.plan import Plan, calls_of
 from smoadsl.show.safe import listed
@@ -36,22 +35,10 @@ def lacking_keys(plan: Plan, environ: Mapping[str, str], every_route: bool = Fal
     one that has a fallback whose key is set can be asked. Of `every_route`, the models that may need it."""
     found: dict[tuple[str, str], list[str]] = {}
     for call in [*(recipe.call for recipe in plan.recipes), *calls_of(plan.pipeline)]:
-        each = [
-            [(env.name, route.provider) for env in _keys(plan.providers[route.provider]) if not _is_set(env, environ)]
-            for route in call.routes
-        ]
+        providers = [plan.providers[route.provider] for route in call.routes]
+        each = [[(env.name, one.name) for env in one.variables if not env.value_in(environ)] for one in providers]
         for key in chain(*each) if every_route else each[0] if all(each) else ():
             models = found.setdefault(key, [])
             if call.model not in models:
                 models.append(call.model)
     return found
-
-
-def _keys(provider: Provider) -> Iterator[Env]:
-    if provider.api_key:
-        yield provider.api_key
-    yield from (value for value in provider.headers.values() if isinstance(value, Env))
-
-
-def _is_set(env: Env, environ: Mapping[str, str]) -> bool:
-    return bool(environ.get(env.name, "").strip())

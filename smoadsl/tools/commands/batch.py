@@ -144,7 +144,6 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
             raise click.UsageError(
                 f"-o {output}: it is there already, and no run of it: remove it, or name another file"
             )
-        data.check_prompts()
         digest, rows = data.measured()
     except Unfit as error:
         raise click.UsageError(one_line(str(error))) from None

@@ -132,7 +132,6 @@ def command(
 
 def _measured(data: Data) -> tuple[str, int]:
     try:
-        data.check_prompts()
         return data.measured()
     except Unfit as error:
         raise click.UsageError(one_line(str(error))) from None
