@@ -64,7 +64,7 @@ DEEDS: dict[str, Callable[[Any], object]] = {
     "not equal": lambda kind: kind(first=1) == kind(first=2),
     "of another class": lambda kind: kind(first=1) == object(),
     "not a number": lambda kind: kind(first=NAN) == kind(first=NAN),
-    "hashes": lambda kind: hash(kind(first=1)) == hash(kind(first=1, rest=[3])),
+    "hashes": lambda kind: len(set(map(hash, [kind(first=1), kind(first=1, rest=[3])]))),  # both there at once
     "is hashable": lambda kind: kind.__hash__ is None,
     "shown": lambda kind: repr(kind(first=1, secret="s")).partition(".Derived")[2].partition(" at 0x")[0],
     "replaced": lambda kind: vars_of(dataclasses.replace(kind(first=1), text="new")),
