@@ -1,12 +1,13 @@
 """Test connects, to begin thousands of calls at once and see that the loop stays free for all else."""
 
 import asyncio
+import gc
 import multiprocessing
 import resource
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.connection import Connection as Pipe
-from time import monotonic, thread_time
+from time import thread_time
 
 import aiohttp  # noqa: F401  (else the time of the first call counts it)
 import pytest
@@ -19,7 +20,7 @@ from tests.adapters.attempts import completion
 from tests.adapters.wall import Wait, Wall, answer
 from tests.calls.asking import Called, asked, caller_of, session_of
 
-LAG_S = 0.25
+MOST_AT_ONCE = 0.3  # of the work of the loop; where all connect at once it is half of it
 HOLD_S, HOLD_LONG_S = 2.0, 10.0
 _LOOK_S = 0.005
 
@@ -50,7 +51,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[Pipe, str]]:
     process.join(10)
 
 
-async def longest_lag_s() -> float:
+async def longest_turn_s() -> float:
     """How long the loop worked at worst before it came back to somebody, until nobody waits for this any longer. It is
     its own work that counts: what else the machine does is no fault of it."""
     worst = 0.0
@@ -63,10 +64,20 @@ async def longest_lag_s() -> float:
         return worst
 
 
+@pytest.fixture
+def heap_left_alone() -> Iterator[None]:
+    """Nothing that other tests left behind is looked through for garbage: that too stops the loop, by their number."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("heap_left_alone")
 def test_f93_many_connects_at_once_leave_the_loop_free(
     server: tuple[Pipe, str], request: pytest.FixtureRequest
 ) -> None:
-    calls = 4_000 if request.config.getoption("--profile") == "long" else 400
+    calls = 4_000 if request.config.getoption("--profile") == "long" else 1_000
     pipe, url = server
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < calls + 200:
@@ -78,20 +89,20 @@ def test_f93_many_connects_at_once_leave_the_loop_free(
         async with Session({"lab": lab}, {}) as session:
             caller = caller_of(session)
             await asked(caller)
-            lag = asyncio.create_task(longest_lag_s())
+            turn = asyncio.create_task(longest_turn_s())
             await asyncio.sleep(10 * _LOOK_S)
-            begun = monotonic()
+            begun = thread_time()
             called = await asyncio.gather(*(asked(caller, owner=str(number % 50)) for number in range(calls)))
-            took_s = monotonic() - begun
-            lag.cancel()
-            return called, await lag, took_s
+            worked_s = thread_time() - begun
+            turn.cancel()
+            return called, await turn, worked_s
 
-    called, lag_s, took_s = asyncio.run(main())
-    print(f"{calls} connects in {took_s:.2f} s, longest lag {1_000 * lag_s:.0f} ms")
+    called, turn_s, worked_s = asyncio.run(main())
+    print(f"{calls} connects are {1_000 * worked_s:.0f} ms of work, of which {1_000 * turn_s:.0f} ms at once")
     assert all(call.reply for call in called)
     pipe.send("enough")
     assert pipe.recv() >= calls
-    assert lag_s < LAG_S
+    assert turn_s < MOST_AT_ONCE * worked_s
 
 
 def test_few_begin_in_one_pass_of_the_loop_and_none_later_than_that() -> None:
