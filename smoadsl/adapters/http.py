@@ -9,7 +9,7 @@ import orjson
 from smoadsl.adapters.address import checked_headers, endpoint
 from smoadsl.adapters.alarm import Countdown
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
-from smoadsl.adapters.http_answer import LOOK_S, Answer
+from smoadsl.adapters.http_answer import LOOK_S, Answer, Coming, There, Whole, type_of
 from smoadsl.adapters.http_faults import sending_fault, status_fault
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OK = 200
+_GOOD = (200, 201)
 _ERROR_BODY_LIMIT = 64 << 10
 _ERROR_BODY_S = 5.0
 _MOST_TARGETS = 1_000
@@ -67,16 +67,22 @@ class Client:
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
         response = await self._send(method, path, payload)
-        answer = Answer(self._connection, response, self._look)
+        coming: Response | None = None
+        if isinstance(response, Whole):
+            answer: Answer = There(self._connection, response)
+        else:
+            coming = response
+            answer = Coming(self._connection, response, self._look)
         try:
-            if response.status != _OK or "Content-Encoding" in response.headers:
-                await self._check(response)
+            if coming is not None:
+                await self._check(coming)
             return await read(answer)
         except Fault as fault:
             fault.exchange = answer.exchange
             raise
         finally:
-            response.close()
+            if coming is not None:
+                coming.close()
 
     def _target(self, pool: "Pool", method: str, path: str) -> "Target":
         """Where a request goes. Of each path it is looked at once whether a key may go there."""
@@ -100,8 +106,8 @@ class Client:
             self._pool = Pool(self._connection, checked_headers(self._connection.provider, self._headers))
         return self._pool
 
-    async def _send(self, method: str, path: str, payload: bytes) -> "Response":
-        """Send the request and wait for the head of the answer."""
+    async def _send(self, method: str, path: str, payload: bytes) -> "Response | Whole":
+        """Send the request and wait for the answer, or for the head of it."""
         pool = self._opened()
         silence: asyncio.Timeout | None = None
         try:
@@ -124,7 +130,7 @@ class Client:
 
     async def _check(self, response: "Response") -> None:
         name, status = self._connection.provider, response.status
-        if status in (200, 201):
+        if status in _GOOD:
             encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
             if encoding not in ("", "identity"):
                 message = f"{name} sent a compressed answer, which was not asked for"
@@ -143,7 +149,7 @@ async def _error_body(response: "Response") -> JSON:
         async with asyncio.timeout(_ERROR_BODY_S):
             while len(body) < _ERROR_BODY_LIMIT and (chunk := await response.content.readany()):
                 body += chunk
-        if response.content_type == "text/plain":
+        if type_of(response.headers) == "text/plain":
             return body.decode(errors="replace")
         return orjson.loads(body)
     except Exception:

@@ -1,7 +1,8 @@
-"""An HTTP answer, to read a body chunk by chunk within the limits of the connection."""
+"""An HTTP answer, to read a body: one that is there, or chunk by chunk within the limits of the connection."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import orjson
 
@@ -16,8 +17,68 @@ BODY_LIMIT = 32 << 20
 LOOK_S = 1.0  # how often a silent connection is looked at
 
 
-class Answer:
-    """The body of an answer whose head was good. While it is silent it is looked at whenever `look` rings."""
+class Answer(Protocol):
+    """The body of an answer whose head was good."""
+
+    @property
+    def content_type(self) -> str:
+        """What it is, without any parameters."""
+        ...
+
+    @property
+    def exchange(self) -> Exchange:
+        """What the answer showed so far besides its text."""
+        ...
+
+    async def json(self) -> JSON:
+        """The whole body as one JSON value."""
+
+    async def chunk(self) -> bytes:
+        """The next bytes; none at the end."""
+        ...
+
+    def progress(self) -> None:
+        """Something worth waiting for has come. Whether bytes are that, the reader knows: a ping is not."""
+
+
+class Whole(NamedTuple):
+    """An answer with status 200 that came in one piece."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class There:
+    """An answer of which all is there."""
+
+    __slots__ = ("_connection", "_left", "_whole")
+
+    def __init__(self, connection: Connection, whole: Whole) -> None:
+        self._connection = connection
+        self._whole = whole
+        self._left = whole.body
+
+    @property
+    def content_type(self) -> str:
+        return type_of(self._whole.headers)
+
+    @property
+    def exchange(self) -> Exchange:
+        return Exchange(len(self._whole.body), allowances_of(self._whole.headers))
+
+    async def json(self) -> JSON:
+        return _read(self._connection.provider, self._whole.body, has_known_end=True)
+
+    async def chunk(self) -> bytes:
+        chunk, self._left = self._left, b""
+        return chunk
+
+    def progress(self) -> None:
+        pass
+
+
+class Coming:
+    """An answer that is waited for. While it is silent it is looked at whenever `look` rings."""
 
     def __init__(self, connection: Connection, response: "Response", look: Countdown) -> None:
         self._connection = connection
@@ -28,11 +89,10 @@ class Answer:
 
     @property
     def content_type(self) -> str:
-        return self._response.content_type
+        return type_of(self._response.headers)
 
     @property
     def exchange(self) -> Exchange:
-        """What the answer showed so far besides its text."""
         return Exchange(self._size, allowances_of(self._response.headers))
 
     @property
@@ -41,11 +101,9 @@ class Answer:
         return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers
 
     def progress(self) -> None:
-        """Something worth waiting for has come. Whether bytes are that, the reader knows: a ping is not."""
         self._idle_until = asyncio.get_running_loop().time() + self._connection.idle_timeout_s
 
     async def chunk(self) -> bytes:
-        """The next bytes; none at the end."""
         name = self._connection.provider
         while (chunk := await self._listen()) is None:
             if self._is_dead():
@@ -87,14 +145,7 @@ class Answer:
         return connection is not None and (connection.transport is None or connection.transport.is_closing())
 
     async def json(self) -> JSON:
-        """The whole body as one JSON value."""
-        name = self._connection.provider
-        content = self._response.content
-        if content.is_eof() and content.exception() is None and content.total_bytes <= BODY_LIMIT:
-            body = content.read_nowait()  # all of it is there, as it is of most answers
-            self._size = len(body)
-        else:
-            body = await self.chunk()
+        body = await self.chunk()
         if body and not self._response.content.at_eof():
             chunks = [body]
             self.progress()
@@ -102,16 +153,26 @@ class Answer:
                 chunks.append(chunk)
                 self.progress()
             body = b"".join(chunks)
-        kind = FaultKind.BAD_BODY
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
-            what = "something that is not JSON"
-        if not self._has_known_end and _breaks_off(body):
-            kind, what = FaultKind.TRUNCATED, "an answer that breaks off"
-        elif not body:
-            kind, what = FaultKind.EMPTY, "an empty answer"
-        raise Fault(kind, f"{name} sent {what}", billed=True)
+        return _read(self._connection.provider, body, self._has_known_end)
+
+
+def type_of(headers: Mapping[str, str]) -> str:
+    """What a body is by its headers, without any parameters."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _read(provider: str, body: bytes, has_known_end: bool) -> JSON:
+    """The JSON that a body is. Raises the fault of one that is none."""
+    kind = FaultKind.BAD_BODY
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        what = "something that is not JSON"
+    if not has_known_end and _breaks_off(body):
+        kind, what = FaultKind.TRUNCATED, "an answer that breaks off"
+    elif not body:
+        kind, what = FaultKind.EMPTY, "an empty answer"
+    raise Fault(kind, f"{provider} sent {what}", billed=True)
 
 
 def _breaks_off(body: bytes) -> bool:

@@ -11,14 +11,15 @@ from functools import cached_property
 from time import monotonic
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection as Link
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from smoadsl.adapters.base import Connection
+from smoadsl.adapters.http_answer import Whole
 from smoadsl.adapters.resolve import Resolver
+from smoadsl.adapters.whole import Connector, Handler
 
 _KEPT_S = 15.0  # so long an idle connection is kept
 
@@ -57,20 +58,15 @@ class Response:
         self.content = content
         content.on_eof(self._ended)
 
-    @property
-    def content_type(self) -> str:
-        """What the body is, without any parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
     def _ended(self) -> None:
         link, self.connection = self.connection, None
         if link is None:
             return
-        protocol, transport = link.protocol, link.transport
-        if protocol is None or transport is None or protocol.should_close or transport.get_write_buffer_size():
-            link.close()  # with a write buffer it was answered before all of the request had left
+        protocol = link.protocol
+        if protocol is None or protocol.should_close:
+            link.close()
         else:
-            self._idle.append((link, monotonic()))
+            _keep(link, protocol.transport, self._idle)
 
     def close(self) -> None:
         """Take no more of it. This does nothing to a connection whose answer was read to its end."""
@@ -85,7 +81,7 @@ class Pool:
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._headers = dict(headers)
         # Our own limits are the only queue: time spent in aiohttp's would count as the provider's silence.
-        self._connector = aiohttp.TCPConnector(limit=0, resolver=Resolver(connection))
+        self._connector = Connector(limit=0, resolver=Resolver(connection))
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connection.connect_timeout_s)
         self._loop = asyncio.get_running_loop()
         self._idle: dict[ConnectionKey, Idle] = {}
@@ -103,7 +99,7 @@ class Pool:
             idle.popleft()[0].close()
         while idle:
             link, _ = idle.pop()
-            if link.protocol is not None and link.protocol.is_connected():
+            if _handler(link).is_usable:
                 return link
             link.close()
         return None
@@ -115,15 +111,16 @@ class Pool:
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
 
-    async def send(self, link: Link, target: Target, payload: bytes) -> Response:
-        """Send one request and wait for the head of its answer. Raises what aiohttp does."""
+    async def send(self, link: Link, target: Target, payload: bytes) -> Response | Whole:
+        """Send one request and wait for its answer, or for the head of it. Raises what aiohttp does."""
         try:
-            protocol = link.protocol
-            assert protocol is not None, "a connection is used once it stands"
-            protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-            _write(protocol, target, payload)
+            handler = _handler(link)
+            _write(handler.transport, target, payload)
+            if (whole := await handler.answer()) is not None:
+                _keep(link, handler.transport, target.idle)
+                return whole
             while True:
-                message, content = await protocol.read()
+                message, content = await handler.read()
                 if not 100 <= message.code < 200 or message.code == 101:
                     return Response(link, message.code, message.headers, content, target.idle)
         except BaseException:
@@ -137,10 +134,23 @@ class Pool:
         await self._connector.close()
 
 
-def _write(protocol: ResponseHandler, target: Target, payload: bytes) -> None:
+def _handler(link: Link) -> Handler:
+    handler = link.protocol
+    assert isinstance(handler, Handler), "the connector makes no other, and a connection is used once it stands"
+    return handler
+
+
+def _write(transport: asyncio.Transport | None, target: Target, payload: bytes) -> None:
     """All of a request at once. What does not leave now, the transport keeps."""
-    transport = protocol.transport
     if transport is None or transport.is_closing():
         raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
     length = b"\r\nContent-Length: %d" % len(payload) if payload else b""
     transport.write(b"%s%s\r\n\r\n%s" % (target.head, length, payload))
+
+
+def _keep(link: Link, transport: asyncio.Transport | None, idle: Idle) -> None:
+    """Keep a connection whose answer is over, unless that came before all of the request had left."""
+    if transport is None or transport.get_write_buffer_size():
+        link.close()
+    else:
+        idle.append((link, monotonic()))

@@ -1,0 +1,129 @@
+"""Whole, to take an answer that comes in one piece as it stands, and to leave all others to aiohttp's parser.
+
+Most answers are small, plain, and there at once. The parser, and the stream that it makes of such a one, would take
+more than all the rest of reading it.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from multidict import CIMultiDict
+
+from smoadsl.adapters.http_answer import Whole
+
+_OK = ("HTTP/1.1 200 ", "HTTP/1.1 200")
+_LONGEST_HEAD = 4_096
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
+_NOT_PLAIN = ("Content-Encoding", "Upgrade", "Trailer")
+
+
+def whole_of(data: bytes) -> Whole | None:
+    """The answer, if that is all there is, and there is nothing to it: what the parser would make of it, or None."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if not end or len(head) > _LONGEST_HEAD:
+        return None
+    try:
+        status, *lines = head.decode("ascii").split("\r\n")
+    except UnicodeDecodeError:
+        return None
+    if not (status.startswith(_OK[0]) or status == _OK[1]) or not status.isprintable():
+        return None
+    told: list[tuple[str, str]] = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not (colon and line.isprintable() and name.replace("-", "").isalnum()):
+            return None
+        told.append((name, value.strip()))
+    headers = CIMultiDict(told)
+    if any(map(headers.__contains__, _NOT_PLAIN)) or set(headers.getall("Connection", ())) - {"keep-alive"}:
+        return None
+    body = _body_of(rest, headers.getall("Content-Length", ()), headers.getall("Transfer-Encoding", ()))
+    return None if body is None else Whole(headers, body)
+
+
+def _body_of(rest: bytes, length: Sequence[str], coding: Sequence[str]) -> bytes | None:
+    """What follows the head as a body, if the headers say that it is all of one."""
+    if not coding and len(length) == 1 and _LENGTH.fullmatch(length[0]):
+        return rest if int(length[0]) == len(rest) else None
+    return _joined(rest) if not length and coding == ["chunked"] else None
+
+
+def _joined(rest: bytes) -> bytes | None:
+    """The body that comes in these chunks, if the last of them is there."""
+    place, chunks = 0, list[bytes]()
+    while (size := _CHUNK.match(rest, place)) is not None:
+        end = size.end() + int(size[1], 16)
+        chunk = rest[size.end() : end]
+        place = end + 2
+        if rest[end:place] != b"\r\n":
+            return None
+        if not chunk:
+            return b"".join(chunks) if place == len(rest) else None
+        chunks.append(chunk)
+    return None
+
+
+class Handler(ResponseHandler):
+    """aiohttp's, which waits with its parser until it is seen that an answer needs it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._first: asyncio.Future[None] | None = None  # while no byte of an answer has come
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request can be sent: the connection stands, and nothing came that was not asked for."""
+        transport = self.transport
+        return not (transport is None or transport.is_closing() or self._tail or self._buffer)
+
+    async def answer(self) -> Whole | None:
+        """Wait for the first of an answer. Without a whole one, `read` gives what comes."""
+        self._parser = None
+        if self._exception is None:
+            self._first = self._loop.create_future()
+            try:
+                await self._first
+            finally:
+                self._first = None
+        if self._parser is None:
+            if (whole := whole_of(self._tail)) is not None:
+                self._tail = b""
+                return whole
+            self._parse()
+        return None
+
+    def _parse(self) -> None:
+        self.set_response_params(read_until_eof=True, auto_decompress=False)
+
+    def data_received(self, data: bytes) -> None:
+        first = self._first
+        if first is None or self._parser is not None:
+            super().data_received(data)
+            return
+        self._tail += data
+        if not first.done():
+            first.set_result(None)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._first is not None and self._tail:
+            self._parse()  # it decides what the end means for what came
+        super().connection_lost(exc)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        if self._first is not None and not self._first.done():
+            self._first.set_result(None)
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's, for connections with a `Handler`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(Handler, loop=self._loop)  # type: ignore[assignment]
