@@ -8,7 +8,7 @@ import orjson
 
 from smoadsl.adapters.alarm import Alarm, Clock, Countdown
 from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
-from smoadsl.adapters.limits import allowances_of
+from smoadsl.adapters.limits import allowances_of, may_tell_of_limits
 
 if TYPE_CHECKING:
     from smoadsl.adapters.pool import Response
@@ -42,10 +42,17 @@ class Answer(Protocol):
 
 
 class Whole(NamedTuple):
-    """An answer with status 200 that came in one piece."""
+    """An answer with status 200 that came in one piece. Its headers are read when somebody asks for them."""
 
-    headers: Mapping[str, str]
+    head: bytes
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        from multidict import CIMultiDict
+
+        lines = self.head.decode("ascii").split("\r\n")[1:]
+        return CIMultiDict([(name, value.strip()) for name, _, value in [line.partition(":") for line in lines]])
 
 
 class There:
@@ -64,7 +71,8 @@ class There:
 
     @property
     def exchange(self) -> Exchange:
-        return Exchange(len(self._whole.body), allowances_of(self._whole.headers))
+        whole = self._whole
+        return Exchange(len(whole.body), allowances_of(whole.headers) if may_tell_of_limits(whole.head) else ())
 
     async def json(self) -> JSON:
         return _read(self._connection.provider, self._whole.body, has_known_end=True)

@@ -49,6 +49,11 @@ def _tell_of_limits(names: tuple[str, ...]) -> bool:
     return any("ratelimit" in name.lower() for name in names)
 
 
+def may_tell_of_limits(head: bytes) -> bool:
+    """Whether the head of an answer that was not taken apart yet may tell of any."""
+    return b"ratelimit" in head.lower()
+
+
 def seconds_until(value: str, headers: Mapping[str, str]) -> float | None:
     """A reset as seconds from the response on: `1.5`, `6m0s`, `20ms`, or a time of day against the response's own."""
     value = value.strip()

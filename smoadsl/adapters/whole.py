@@ -6,52 +6,38 @@ more than all the rest of reading it.
 
 import asyncio
 import re
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from multidict import CIMultiDict
 
 from smoadsl.adapters.http_answer import Whole
 
-_OK = ("HTTP/1.1 200 ", "HTTP/1.1 200")
 _LONGEST_HEAD = 4_096
-_LENGTH = re.compile(r"[0-9]{1,9}")
+_HEAD = re.compile(rb"HTTP/1\.1 200(?: [ -~]*+)?(?:\r\n[A-Za-z0-9-]++:[ -~]*+)*+")
+_FRAMING = re.compile(
+    rb"\r\n(content-length|transfer-encoding|content-encoding|connection|upgrade|trailer): *+([ -~]*+)"
+)
+_LENGTH = re.compile(rb"[0-9]{1,9}")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
-_NOT_PLAIN = ("Content-Encoding", "Upgrade", "Trailer")
 
 
 def whole_of(data: bytes) -> Whole | None:
     """The answer, if that is all there is, and there is nothing to it: what the parser would make of it, or None."""
     head, end, rest = data.partition(b"\r\n\r\n")
-    if not end or len(head) > _LONGEST_HEAD:
+    if not end or len(head) > _LONGEST_HEAD or not _HEAD.fullmatch(head):
         return None
-    try:
-        status, *lines = head.decode("ascii").split("\r\n")
-    except UnicodeDecodeError:
+    told = _FRAMING.findall(head.lower())
+    framing = {name: value.rstrip() for name, value in told}
+    if len(framing) < len(told) or framing.pop(b"connection", b"keep-alive") != b"keep-alive" or len(framing) != 1:
         return None
-    if not (status.startswith(_OK[0]) or status == _OK[1]) or not status.isprintable():
-        return None
-    told: list[tuple[str, str]] = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not (colon and line.isprintable() and name.replace("-", "").isalnum()):
-            return None
-        told.append((name, value.strip()))
-    headers = CIMultiDict(told)
-    if any(map(headers.__contains__, _NOT_PLAIN)) or set(headers.getall("Connection", ())) - {"keep-alive"}:
-        return None
-    body = _body_of(rest, headers.getall("Content-Length", ()), headers.getall("Transfer-Encoding", ()))
-    return None if body is None else Whole(headers, body)
-
-
-def _body_of(rest: bytes, length: Sequence[str], coding: Sequence[str]) -> bytes | None:
-    """What follows the head as a body, if the headers say that it is all of one."""
-    if not coding and len(length) == 1 and _LENGTH.fullmatch(length[0]):
-        return rest if int(length[0]) == len(rest) else None
-    return _joined(rest) if not length and coding == ["chunked"] else None
+    length = framing.get(b"content-length", b"")
+    if framing.get(b"transfer-encoding") == b"chunked":
+        body = _joined(rest)
+    else:
+        body = rest if _LENGTH.fullmatch(length) and int(length) == len(rest) else None
+    return None if body is None else Whole(head, body)
 
 
 def _joined(rest: bytes) -> bytes | None:

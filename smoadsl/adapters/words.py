@@ -38,6 +38,17 @@ class Secrets(tuple[str, ...]):
         return tuple(sorted({form[begin : begin + size] for form in self.forms for begin, size in _pieces(form)}))
 
     @cached_property
+    def rare(self) -> tuple[str, ...]:
+        """The rare characters of those pieces that have enough of them. Where none of these stands among those of a
+        text, which are few, none of the pieces stands in it."""
+        return tuple(sorted({rare for piece in self.pieces if len(rare := _rare_of(piece)) >= _FEWEST_RARE}))
+
+    @cached_property
+    def common(self) -> tuple[str, ...]:
+        """The pieces that have not enough of them."""
+        return tuple(piece for piece in self.pieces if len(_rare_of(piece)) < _FEWEST_RARE)
+
+    @cached_property
     def shortest(self) -> int:
         """Whoever has fewer characters shows none of them."""
         return min(map(len, self.pieces), default=0)
@@ -88,8 +99,13 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 def shows_any(text: str, secrets: Secrets) -> bool:
     """Whether a part of a secret stands in the text that is long enough to be looked at closely."""
-    squeezed = text.translate(_SQUEEZE)
-    return any(map(squeezed.__contains__, secrets.pieces))
+    if not text.isascii():
+        return any(map(text.translate(_SQUEEZE).__contains__, secrets.pieces))
+    raw = text.encode()
+    rare = raw.translate(None, _COMMON).decode()
+    is_likely = len(rare) >= _FEWEST_RARE and any(map(rare.__contains__, secrets.rare))
+    sought = secrets.pieces if is_likely else secrets.common
+    return bool(sought) and any(map(raw.translate(None, _CUTS).decode().__contains__, sought))
 
 
 class Keyless:
@@ -150,6 +166,15 @@ class _Squeeze(dict[int, int | None]):
 
 
 _SQUEEZE = _Squeeze()
+_CUTS = bytes(code for code in range(128) if _cuts(chr(code)))
+_COMMON = bytes(code for code in range(128) if not (chr(code).isdigit() or chr(code).isupper()))
+_FEWEST_RARE = 4
+
+
+def _rare_of(piece: str) -> str:
+    """What is rare in a text of words: digits and capitals. Nothing else is looked at, so that beyond ASCII too a piece
+    has at least these."""
+    return "".join(char for char in piece if char.isascii()).encode().translate(None, _COMMON).decode()
 
 
 def _forms(secret: str) -> set[str]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Connection
-from smoadsl.adapters.words import Secrets, redacted, without
+from smoadsl.adapters.words import Secrets, redacted, shows_any, without
 
 KEY = "sk-proj-q7/Z+w9Yb3=_kLmN0pRsTuVx8é2"
 LAB = Connection("lab", api_key=KEY, headers={"Accept": "application/json", "x": "short", "y": "ab"})
@@ -69,3 +69,14 @@ def test_secrets_that_are_worked_out_once_are_sought_as_any_other() -> None:
         assert without(text, known) == without(text, plain)
         assert (without(text, known) is text) == ("Because." in text or set(text) <= {"x"})
     assert without("nothing is sought", Secrets()) == "nothing is sought"
+
+
+PARTS = [KEY, KEY[:8], KEY[8:20], RAW.hex(), RAW.hex().upper()[:20], b64encode(RAW).decode()[3:40], "sk-no-key-of-any"]
+PARTS += [" ", "\n", '"', "A1", "0123", "words of an answer", "é", "QXZ"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=8).map("".join), st.sampled_from([KEY, "sk-no-key-of-anybody-0123"]))
+def test_whether_a_secret_may_stand_in_a_text_is_seen_as_by_looking_for_each_piece(text: str, secret: str) -> None:
+    secrets = Secrets((secret,))
+    squeezed = "".join(char for char in text if not (char.isspace() or not char.isprintable() or char in "\"'`\\"))
+    assert shows_any(text, secrets) == any(piece in squeezed for piece in secrets.pieces)
