@@ -60,7 +60,7 @@ class Handler(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._first: asyncio.Future[None] | None = None  # while no byte of an answer has come
+        self._first: asyncio.Future[Whole | None] | None = None  # while no byte of an answer has come
 
     @property
     def is_usable(self) -> bool:
@@ -68,38 +68,26 @@ class Handler(ResponseHandler):
         transport = self.transport
         return not (transport is None or transport.is_closing() or self._tail or self._buffer)
 
-    async def answer(self) -> Whole | None:
-        """Wait for the first of an answer. Without a whole one, `read` gives what comes."""
+    def answer(self) -> "asyncio.Future[Whole | None]":
+        """The answer to what was just sent, once it is there as a whole; None when `read` gives what comes of it."""
         self._parser = None
-        if self._exception is None:
-            self._first = self._loop.create_future()
-            try:
-                await self._first
-            finally:
-                self._first = None
-        if self._parser is None:
-            if (whole := whole_of(self._tail)) is not None:
-                self._tail = b""
-                return whole
-            self._parse()
-        return None
-
-    def _parse(self) -> None:
-        self.set_response_params(read_until_eof=True, auto_decompress=False)
+        self._first = first = self._loop.create_future()
+        if self._exception is not None:
+            first.set_result(None)
+        return first
 
     def data_received(self, data: bytes) -> None:
         first = self._first
-        if first is None or self._parser is not None:
+        if first is None:
             super().data_received(data)
             return
-        self._tail += data
+        self._first = None
+        whole = whole_of(data)
+        if whole is None:
+            self.set_response_params(read_until_eof=True, auto_decompress=False)
+            super().data_received(data)
         if not first.done():
-            first.set_result(None)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self._first is not None and self._tail:
-            self._parse()  # it decides what the end means for what came
-        super().connection_lost(exc)
+            first.set_result(whole)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         super().set_exception(exc, *cause)
