@@ -133,7 +133,7 @@ class Coming:
         assert self._idle_until is not None
         ends_soon = self._idle_until - loop.time() < LOOK_S
         try:
-            with Alarm(Clock(self._idle_until) if ends_soon else self._look):
+            with Alarm(Clock(self._idle_until) if ends_soon else self._look, loop):
                 return await self._whatever_came()
         except TimeoutError:
             return None

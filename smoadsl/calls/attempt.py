@@ -153,14 +153,15 @@ class Attempts:
 
         Raises `Exhausted` when the budget does not hold what is needed. A cancellation is passed on, and told.
         """
-        now = asyncio.get_running_loop().time
+        now = self._session.loop.time
         queued_at = now()
         ask, number = self._ask, turn.number
         request = request_of(route, ask)
         way = self._session.way(route)
         lane = way.lane
         try:
-            leave = await way.gate.enter(lane, weight_of(request), ask.owner, turn.patience, turn.others, turn.again)
+            weight = weight_of(request)
+            leave = await way.gate.enter(lane, weight, ask.owner, turn.patience, turn.others, turn.again, queued_at)
         except TurnedAway as away:
             return _failed(number, route, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
         begun = now()
@@ -213,7 +214,7 @@ class Attempts:
             if on_sent is not None:
                 on_sent()
             secrets = self._session.secrets(provider.name)
-            with Alarm(self._session.countdown(timeout_s)):
+            with Alarm(self._session.countdown(timeout_s), self._session.loop):
                 if first is None:
                     reply = keyless(await adapter.complete(request), secrets)
                 else:

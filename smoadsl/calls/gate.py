@@ -45,10 +45,10 @@ class Gate:
         """The routes that were used so far."""
         return self._lanes.values()
 
-    async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
+    async def enter(
+        self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool, now: float
+    ) -> Pass:
         """Wait until a request may begin. Raises `TurnedAway` when the route turns out to be of no use meanwhile."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
         if (fault := lane.shut(now)) is not None:
             raise TurnedAway(fault)
         if others and not lane.is_open(now) and lane.last_fault is not None:
@@ -56,6 +56,7 @@ class Gate:
         may_begin = self._begun < _IN_A_PASS and not lane.line.owners and self._is_free(lane)
         if may_begin and lane.ready_at(weight, patience, others, now) <= now:
             return self._begin(lane, weight, now)  # nobody waits who could have begun before it
+        loop = asyncio.get_running_loop()
         ticket = Ticket(weight, owner, patience, others, loop.create_future())
         lane.line.add(ticket, first=again)
         self._dispatch()

@@ -1,5 +1,6 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from random import Random
@@ -54,6 +55,7 @@ class Session:
 
     async def __aenter__(self) -> "Session":
         self._keys.check(self.providers.values())
+        self.loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(

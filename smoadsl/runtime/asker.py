@@ -57,7 +57,8 @@ class Asker:
         self._emit = emit
         self._seed = seed
         self._owner = f"run {next(_RUNS)}"
-        self._time = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
         self._books = Books(self._time())
         self._row = row or {}
         self._clocks: dict[float, Clock] = {}
@@ -131,7 +132,7 @@ class Asker:
         ask = Ask(messages, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
         try:
-            with _NO_ALARM if deadline_at is None else Alarm(self._clock(deadline_at)):
+            with _NO_ALARM if deadline_at is None else Alarm(self._clock(deadline_at), self._loop):
                 _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
                 if n > 1:
                     reply = await self._completed(reply, routes, ask, meter, attempted)

@@ -128,8 +128,10 @@ class _Gate(Gate):
             self._queues[id(lane)] = _Queue(self._office, self._name, model)
         return lane
 
-    async def enter(self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool) -> Pass:
-        leave = await super().enter(lane, weight, owner, patience, others, again)
+    async def enter(
+        self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool, now: float
+    ) -> Pass:
+        leave = await super().enter(lane, weight, owner, patience, others, again, now)
         loop = asyncio.get_running_loop()
         try:
             assert isinstance(leave.grant, _Granted)
