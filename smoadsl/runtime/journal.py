@@ -8,6 +8,7 @@ from typing import IO
 
 import orjson
 
+from smoadsl.adapters.base import Message
 from smoadsl.adapters.recent import Recent
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.events import (
@@ -15,6 +16,7 @@ from smoadsl.runtime.events import (
     EVENTS_VERSION,
     INTERRUPTED,
     AnswerPiece,
+    CallStarted,
     Event,
     RunFailed,
     RunFinished,
@@ -55,17 +57,26 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
 
 
 def line_of(event: Event) -> bytes:
-    """The event as a line of JSON. Its plan, by far the most of a run, is written once for all runs of the same."""
-    if type(event) is not RunStarted:
-        return orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE)
-    try:
-        return orjson.dumps({**event.__dict__, "plan": _plan_json(event.plan)}, None, orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # a seed of more than 64 bits
-        return event.model_dump_json().encode() + b"\n"
+    """The event as a line of JSON. A plan, by far the most of a run, is spelled out once for all runs of the same, and
+    messages once for all the agents of a round that are sent the same."""
+    match event:
+        case RunStarted():
+            try:
+                return _line({**event.__dict__, "plan": _plan_json(event.plan)})
+            except TypeError:  # a seed of more than 64 bits
+                return event.model_dump_json().encode() + b"\n"
+        case CallStarted():
+            return _line({**event.__dict__, "messages": _messages_json(event.messages)})
+        case _:
+            return _line(event)
 
 
-def _as_json(plan: Plan) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(plan, _amount))
+def _line(values: object) -> bytes:
+    return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE)
+
+
+def _as_json(value: Plan | tuple[Message, ...]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(value, _amount))
 
 
 def _amount(value: object) -> str:
@@ -75,7 +86,8 @@ def _amount(value: object) -> str:
     return str(value)
 
 
-_plan_json = Recent(_as_json)
+_plan_json = Recent[Plan, orjson.Fragment](_as_json)
+_messages_json = Recent[tuple[Message, ...], orjson.Fragment](_as_json)
 
 
 def _soon(flush: Callable[[], None]) -> bool:

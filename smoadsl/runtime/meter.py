@@ -99,7 +99,7 @@ class Meter:
     def bill(self, max_tokens: int, extra: bool = False) -> "Bill":
         """Reserve an attempt. Raises `Exhausted` when one before it was billed and the budget holds no other."""
         worst = self._worst(max_tokens)
-        if self._budget is not None and self._spare != worst.cost:
+        if self._budget is not None and self._spare is not worst.cost:
             self._give_back()
             self._budget.reserve(worst.cost, self._last, extra)
         self._spare = NO_COST
