@@ -16,7 +16,7 @@ from smoadsl.runtime.executor import execute
 from smoadsl.runtime.journal import BUFFER_BYTES, journal_to
 from smoadsl.tools.api import compile
 
-KEYS = {"BENCHMARK_KEY": "sk-no-key-of-anybody-0123456789-abcdefghijklmnop"}  # sought in all that comes back
+KEYS = {"BENCHMARK_KEY": "sk-no-key-of-anybody-7Qm2xVt9LwRk4ZpB8sJdYh3N"}  # sought in all that comes back
 _FILE = """\
 provider server = openai {{
   base_url    = "{base_url}"

@@ -16,7 +16,7 @@ import orjson
 
 EVENTS = 200
 WRITES = 10
-_WRITE_EVERY_S = 0.0005
+_WRITE_EVERY_S = 0.001
 TEXT = (
     "Rayleigh scattering sends short waves of sunlight aside far more than long ones, so that from all over the sky "
     "blue reaches the eye, while of the sun itself a little red and yellow is left. At dusk the path through the air "

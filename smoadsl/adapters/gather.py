@@ -1,8 +1,8 @@
 """Gather, to put one reply together out of what comes in whatever protocol, or to say why it is none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -28,10 +28,11 @@ class Wire:
     case: a finish, or the kind of fault that stands in its place. `take_body` and `take_event` tell a `Gathering` what
     a whole body or one event says, and raise `Misshapen` where it can not be read; an event gives whether it brought
     anything to wait for. `last` is the data of an event that says that nothing follows. `may_go_on`: text can follow
-    after the word for the end, so that only the stream's own end is one. `pieces` reads many events at once that bring
-    nothing but text: of events as they stand in the stream, from a place on, the text, the place of the first that is
-    more than this, and the model's name. `plain` reads a body that holds one whole text and its count, and nothing
-    besides, as most do: it gives the reply that a `Gathering` would come to, or None for all that is less plain.
+    after the word for the end, so that only the stream's own end is one. `pieces` gives what reads, in one stream,
+    many events at once that bring nothing but text: those that stand there from a place on, each with the empty line
+    behind it. `plain` reads a
+    body that holds one whole text and its count, and nothing besides, as most do: it gives the reply that a `Gathering`
+    would come to, or None for all that is less plain.
     """
 
     name: str
@@ -40,8 +41,22 @@ class Wire:
     take_event: Callable[["Gathering", dict[str, JSON]], bool]
     last: str = ""
     may_go_on: bool = False
-    pieces: Callable[[Sequence[str], int], tuple[str, int, str]] = lambda events, place: ("", place, "")
+    pieces: Callable[[], Callable[[str, int], "Pieces"]] = lambda: _no_pieces
     plain: Callable[[Request, JSON, Exchange], Reply | None] = lambda request, body, exchange: None
+
+
+class Pieces(NamedTuple):
+    """What events say that bring nothing but text: how many they are, where the next event begins, what they say, and
+    the model's name."""
+
+    taken: int
+    following: int
+    text: str
+    model: str
+
+
+def _no_pieces(events: str, place: int) -> Pieces:
+    return Pieces(0, place, "", "")
 
 
 @dataclass(slots=True)
@@ -67,6 +82,7 @@ class Gathering:
         self._connection = connection
         self._request = request
         self._wire = wire
+        self._pieces = wire.pieces()
         self._on_text = on_text
         self._drafts = [Draft() for _ in range(request.n)]
         self._lost = 0
@@ -85,15 +101,15 @@ class Gathering:
             raise self._fault(FaultKind.BAD_BODY, f"sent JSON that is not a {self._wire.name}") from None
         self.finish()
 
-    def take_pieces(self, events: Sequence[str], place: int) -> int:
-        """Take the events from that place on that bring nothing but text. The place of the first that does not."""
+    def take_pieces(self, events: str, place: int) -> tuple[int, int]:
+        """Take the events from that place on that bring nothing but text: how many, and where the next one begins."""
         if len(self._drafts) > 1 or self.finished:
-            return place
-        text, following, model = self._wire.pieces(events, place)
-        if following > place:
+            return 0, place
+        count, following, text, model = self._pieces(events, place)
+        if count:
             self.model = model or self.model
             self.says(0, text)
-        return following
+        return count, following
 
     def take_event(self, event: Event) -> bool:
         """Take one event of a stream. True if it brought something to wait for, which a ping does not."""
@@ -161,7 +177,10 @@ class Gathering:
     @property
     def finished(self) -> bool:
         """Each answer that was asked for has been said to be whole."""
-        return self._whole or all(draft.ended for draft in self._drafts)
+        for draft in self._drafts:
+            if not draft.ended:
+                return self._whole
+        return True
 
     @property
     def settled(self) -> bool:

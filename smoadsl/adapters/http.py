@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
-from smoadsl.adapters.alarm import Countdown
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
-from smoadsl.adapters.http_answer import LOOK_S, Answer, Coming, There, Whole, type_of
+from smoadsl.adapters.http_answer import Answer, Coming, There, Whole, type_of
 from smoadsl.adapters.http_faults import sending_fault, status_fault
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ class Client:
         self._connection = connection
         self._headers = {**_HEADERS, **headers, **connection.headers}
         self._waits_for_ever = connection.watched and connection.first_byte_timeout_s >= connection.total_timeout_s
-        self._look = Countdown(LOOK_S)
         self._pool: Pool | None = None
         self._targets: dict[tuple[str, str], Target] = {}
 
@@ -67,22 +65,19 @@ class Client:
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
         response = await self._send(method, path, payload)
-        coming: Response | None = None
         if isinstance(response, Whole):
             answer: Answer = There(self._connection, response)
         else:
-            coming = response
-            answer = Coming(self._connection, response, self._look)
+            answer = Coming(self._connection, response)
         try:
-            if coming is not None:
-                await self._check(coming)
+            if not isinstance(response, Whole):
+                await self._check(response)
             return await read(answer)
         except Fault as fault:
             fault.exchange = answer.exchange
             raise
         finally:
-            if coming is not None:
-                coming.close()
+            answer.close()
 
     def _target(self, pool: "Pool", method: str, path: str) -> "Target":
         """Where a request goes. Of each path it is looked at once whether a key may go there."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import orjson
 
-from smoadsl.adapters.alarm import Alarm, Clock, Countdown
 from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
 from smoadsl.adapters.limits import allowances_of, may_tell_of_limits
 
@@ -39,6 +38,9 @@ class Answer(Protocol):
 
     def progress(self) -> None:
         """Something worth waiting for has come. Whether bytes are that, the reader knows: a ping is not."""
+
+    def close(self) -> None:
+        """Nobody reads it any more."""
 
 
 class Whole(NamedTuple):
@@ -84,16 +86,21 @@ class There:
     def progress(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 class Coming:
-    """An answer that is waited for. While it is silent it is looked at whenever `look` rings."""
+    """An answer that is waited for. One that is silent is looked at now and then."""
 
-    def __init__(self, connection: Connection, response: "Response", look: Countdown) -> None:
+    def __init__(self, connection: Connection, response: "Response") -> None:
         self._connection = connection
-        self._look = look
         self._response = response
+        self._loop = asyncio.get_running_loop()
         self._size = 0
-        self._idle_until: float | None = None  # not waited for yet
+        self._idle_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None  # once it is waited for
+        self._given_up: Fault | None = None
 
     @property
     def content_type(self) -> str:
@@ -109,43 +116,46 @@ class Coming:
         return "Content-Length" in self._response.headers or "Transfer-Encoding" in self._response.headers
 
     def progress(self) -> None:
-        self._idle_until = asyncio.get_running_loop().time() + self._connection.idle_timeout_s
+        self._idle_until = self._loop.time() + self._connection.idle_timeout_s
 
     async def chunk(self) -> bytes:
-        name = self._connection.provider
-        while (chunk := await self._listen()) is None:
-            if self._is_dead():
-                raise Fault(FaultKind.PROTOCOL, f"{name} sent a body that is not readable HTTP", billed=True)
-            if self._idle_until is not None and asyncio.get_running_loop().time() >= self._idle_until:
-                raise Fault(FaultKind.STALLED, f"{name} stopped in the middle of its answer", billed=True)
+        content, name = self._response.content, self._connection.provider
+        if self._timer is None and not content.is_eof() and content.total_bytes == self._size:
+            self.progress()
+            self._look_later()
+        chunk: bytes | None
+        try:
+            chunk = await content.readany()
+        except Exception:  # ClientPayloadError, ClientOSError: whatever its name, the body has been cut
+            chunk = None
+        if chunk is None:  # raised out here, so that no exception that knows the request's headers is its context
+            what = f"{name} broke off in the middle of its answer"
+            raise self._given_up or Fault(FaultKind.TRUNCATED, what, billed=True)
         self._size += len(chunk)
         if self._size > BODY_LIMIT:
             raise Fault(FaultKind.BAD_BODY, f"{name} sent an answer of more than {BODY_LIMIT} bytes", billed=True)
         return chunk
 
-    async def _listen(self) -> bytes | None:
-        """The next bytes, or None after some silence."""
-        if self._response.content.is_eof() or self._response.content.total_bytes > self._size:
-            return await self._whatever_came()  # without a timer: there is nothing to wait for
-        loop = asyncio.get_running_loop()
-        if self._idle_until is None:
-            self.progress()
-        assert self._idle_until is not None
-        ends_soon = self._idle_until - loop.time() < LOOK_S
-        try:
-            with Alarm(Clock(self._idle_until) if ends_soon else self._look, loop):
-                return await self._whatever_came()
-        except TimeoutError:
-            return None
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._response.close()
 
-    async def _whatever_came(self) -> bytes:
-        try:
-            return await self._response.content.readany()
-        except Exception:  # ClientPayloadError, ClientOSError: whatever its name, the body has been cut
-            pass
-        # Raised out here, so that no exception that knows the request's headers hangs on the fault as its context.
-        message = f"{self._connection.provider} broke off in the middle of its answer"
-        raise Fault(FaultKind.TRUNCATED, message, billed=True)
+    def _look_later(self) -> None:
+        self._timer = self._loop.call_at(min(self._idle_until, self._loop.time() + LOOK_S), self._look)
+
+    def _look(self) -> None:
+        """Give up an answer of which nothing more will come. A timer for each chunk takes longer than to read it."""
+        name = self._connection.provider
+        if self._is_dead():
+            fault = Fault(FaultKind.PROTOCOL, f"{name} sent a body that is not readable HTTP", billed=True)
+        elif self._loop.time() >= self._idle_until:
+            fault = Fault(FaultKind.STALLED, f"{name} stopped in the middle of its answer", billed=True)
+        else:
+            self._look_later()
+            return
+        self._given_up = fault
+        self._response.content.set_exception(TimeoutError())
 
     def _is_dead(self) -> bool:
         """aiohttp closes a connection with a bad chunk in it, but never tells who waits for the rest of the body."""

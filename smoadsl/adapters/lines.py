@@ -88,7 +88,7 @@ class LineEvents:
         """The events that `chunk` completes. It must be run to its end before the next chunk is fed."""
         return (Event("", line) for line in self._lines.feed(chunk) if line)
 
-    def plain(self, chunk: bytes) -> list[str] | None:
+    def plain(self, chunk: bytes) -> str | None:
         """No lines are read without being looked at one by one."""
         return None
 

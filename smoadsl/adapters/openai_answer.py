@@ -1,21 +1,12 @@
 """An OpenAI answer, to read chat completions: whole ones, and those that come as a stream of events."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import suppress
-from itertools import takewhile
-from typing import Any
-
-import orjson
+from collections.abc import Iterator
 
 from smoadsl.adapters.base import JSON, Exchange, FaultKind, Finish, Reply, Request, Usage
 from smoadsl.adapters.gather import Gathering, Misshapen, Wire, part_of, text_of
+from smoadsl.adapters.openai_pieces import PLAIN, PieceReader, says_more
 from smoadsl.adapters.usage import Counts, counted, usage_of
 
-_DATA = len("data: ")
-_FEWEST_ALIKE = 4
-_CONTENT = re.compile(r'"content": ?("(?:[^"\\]|\\.)*")')
-_PLAIN = frozenset(("content", "role"))
 _PLAIN_ENDS: dict[JSON, Finish] = {"stop": "stop", "length": "length"}
 _SUMS = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
 _REASONING = ("reasoning_content", "reasoning")  # DeepSeek's name and vLLM's, then OpenRouter's and Groq's
@@ -44,17 +35,13 @@ def _plain(request: Request, body: JSON, exchange: Exchange) -> Reply | None:
         or not counted(written)
         or body.get("error")
         or choice.get("error")
-        or (not said.keys() <= _PLAIN and _says_more(said, _PLAIN))
+        or (not said.keys() <= PLAIN and says_more(said))
         or type(model := body.get("model")) is not str
         or not model
     ):
         return None
     used = Usage(read, written) if usage.keys() <= _SUMS else usage_of(request, text.__str__, _counts(usage))
     return Reply(text, finish, used, model, 0, "", (), (), exchange)
-
-
-def _says_more(said: dict[str, JSON], than: Set[str]) -> bool:
-    return any(value and name not in than for name, value in said.items())
 
 
 def _take_about(so_far: Gathering, body: dict[str, JSON]) -> None:
@@ -67,89 +54,6 @@ def _take_about(so_far: Gathering, body: dict[str, JSON]) -> None:
 
 def _take_event(so_far: Gathering, body: dict[str, JSON]) -> bool:
     return _take(so_far, body, "delta")
-
-
-def _pieces(events: Sequence[str], place: int) -> tuple[str, int, str]:
-    """What the events say that are nothing but a piece of the answer. Most are: so these are not looked at twice."""
-    here = events[place:] if place else events
-    texts: list[str] = []
-    model = ""
-    try:
-        first = orjson.loads(here[0][_DATA:]) if _has_data(here[0]) else {}
-        if (text := _piece(first)) is None:
-            return "", place, ""
-        model = first.get("model") or ""
-        texts = _alike(here, text) if len(here) >= _FEWEST_ALIKE else []
-        for body in () if texts else _bodies(here):
-            if (text := _piece(body)) is None:
-                break
-            texts.append(text)
-            model = body.get("model") or model
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass  # something else: it is read with all care
-    return "".join(texts), place + len(texts), model if isinstance(model, str) else ""
-
-
-def _piece(body: Any) -> str | None:
-    """The text of an event that is nothing but a piece of the answer. What is of another shape raises an error."""
-    (choice,) = body["choices"]
-    delta = choice["delta"]
-    text = delta["content"]
-    if (
-        not text  # a ping: nothing to wait for
-        or type(text) is not str
-        or choice.get("finish_reason") is not None
-        or choice.get("index") != 0
-        or (not delta.keys() <= _PLAIN and _says_more(delta, _PLAIN))
-        or "error" in choice
-        or "error" in body
-        or body.get("usage") is not None
-    ):
-        return None
-    return text
-
-
-def _alike(events: Sequence[str], text: str) -> list[str]:
-    """The pieces of the events that are the first one but for its text, if all are but some at the end; else none.
-
-    They are cut out of the events as they stand there, and read at once. Each has to be the inside of one JSON string:
-    no piece may end in a backslash, and as many strings must be read as there are pieces."""
-    first = events[0]
-    found = _CONTENT.search(first)
-    if found is None or first.count('"content"') != 1 or "\n" in first or orjson.loads(found[1]) != text:
-        return []
-    before, behind = first[: found.start(1) + 1], first[found.end(1) - 1 :]
-    count = len(events)
-    while not (events[count - 1].startswith(before) and events[count - 1].endswith(behind)):
-        count -= 1
-    alike = events[:count] if count < len(events) else events
-    cut = slice(len(before), -len(behind))
-    pieces = [event[cut] for event in alike]
-    quoted = '","'.join(pieces) + '"'
-    if '\\","' in quoted or quoted.endswith('\\"'):
-        return []
-    if before + f"{behind}\n\n{before}".join(pieces) + behind != "\n\n".join(alike):
-        return []
-    texts: list[str] = orjson.loads(f'["{quoted}]')
-    return texts if len(texts) == count and "" not in texts else []
-
-
-def _bodies(events: Sequence[str]) -> Iterable[Any]:
-    """The JSON of the events, as far as they have nothing but that: read as one list if all are objects, which takes a
-    third less than one by one."""
-    joined = "\n\n".join(events)
-    if joined.startswith("data: {") and joined.endswith("}"):
-        listed = joined[_DATA:].replace("}\n\ndata: {", "},{")
-        if "\n" not in listed:
-            with suppress(orjson.JSONDecodeError):
-                bodies: list[Any] = orjson.loads(f"[{listed}]")
-                if len(bodies) == len(events):
-                    return bodies
-    return (orjson.loads(event[_DATA:]) for event in takewhile(_has_data, events))
-
-
-def _has_data(event: str) -> bool:
-    return event.startswith("data: ")
 
 
 def _take(so_far: Gathering, body: dict[str, JSON], part: str) -> bool:
@@ -207,7 +111,7 @@ CHAT = Wire(
     },
     take_body=_take_body,
     take_event=_take_event,
-    pieces=_pieces,
+    pieces=PieceReader,
     plain=_plain,
     last="[DONE]",
 )  # fmt: skip

@@ -18,7 +18,7 @@ _CLOSE_GRACE_S = 0.05  # lets the body end in good order, so that the connection
 class Decodes(Protocol):
     """What turns the bytes of a stream into its events."""
 
-    def plain(self, chunk: bytes) -> list[str] | None: ...
+    def plain(self, chunk: bytes) -> str | None: ...
 
     def again(self, text: str) -> Iterator[Event]: ...
 
@@ -58,19 +58,11 @@ async def read_reply(
 
 async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> None:
     """Take events until the stream is over, or until nothing that matters can follow."""
-    loop = asyncio.get_running_loop()
-    grace = asyncio.timeout(None)
     try:
-        async with grace:
-            while chunk := await answer.chunk():
-                _take_chunk(so_far, answer, decoder, chunk)
-                if so_far.done:
-                    grace.reschedule(loop.time() + _CLOSE_GRACE_S)
-                elif so_far.settled and grace.when() is None:
-                    grace.reschedule(loop.time() + _USAGE_GRACE_S)
-    except TimeoutError:
-        if not grace.expired():
-            raise
+        while chunk := await answer.chunk():
+            _take_chunk(so_far, answer, decoder, chunk)
+            if (so_far.done or so_far.settled) and not await _is_over(so_far, answer, decoder):
+                return
     except Fault as fault:
         cut = fault.kind is FaultKind.TRUNCATED
         if cut and not so_far.finished:
@@ -81,21 +73,39 @@ async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> N
         _take_rest(so_far, decoder)
 
 
+async def _is_over(so_far: Gathering, answer: Answer, decoder: Decodes) -> bool:
+    """Take what still comes once nothing that matters can follow; false where it does not end soon."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_USAGE_GRACE_S) as grace:
+            while True:
+                if so_far.done:
+                    grace.reschedule(loop.time() + _CLOSE_GRACE_S)
+                if not (chunk := await answer.chunk()):
+                    return True
+                _take_chunk(so_far, answer, decoder, chunk)
+    except TimeoutError:
+        if not grace.expired():
+            raise
+        return False
+
+
 def _take_chunk(so_far: Gathering, answer: Answer, decoder: Decodes, chunk: bytes) -> None:
     """Take what a chunk brings: events that are nothing but text at once, all others one by one."""
-    texts = decoder.plain(chunk)
-    if texts is None:
+    events = decoder.plain(chunk)
+    if events is None:
         _take_events(so_far, answer, decoder.feed(chunk))
         return
     place = 0
-    while place < len(texts):
-        following = so_far.take_pieces(texts, place)
-        if following > place:
-            decoder.took(following - place)
+    while place < len(events):
+        count, following = so_far.take_pieces(events, place)
+        if count:
+            decoder.took(count)
             answer.progress()
         else:
-            _take_events(so_far, answer, decoder.again(texts[place]))
-            following += 1
+            end = events.index("\n\n", place)
+            _take_events(so_far, answer, decoder.again(events[place:end]))
+            following = end + 2
         place = following
 
 

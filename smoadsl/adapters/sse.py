@@ -21,22 +21,23 @@ class Decoder:
         self._events = 0
         self._begun = b""  # an event of the plain form that has not ended yet
 
-    def plain(self, chunk: bytes) -> list[str] | None:
-        """The events that `chunk` completes, each as the text before its empty line, if nothing in it needs a closer
-        look: what most streams are. Else None, and `feed` is to be given the same chunk. What the caller can not read
-        by itself goes to `again`."""
+    def plain(self, chunk: bytes) -> str | None:
+        """The events that `chunk` completes as they stand there, each with the empty line behind it, if nothing in it
+        needs a closer look: what most streams are. Else None, and `feed` is to be given the same chunk. An event that
+        the caller can not read by itself goes to `again`, without its empty line."""
         if self._data or self._name or not (self._begun or self._at_an_event(chunk)):
             return None
-        whole, end, rest = (self._begun + chunk).rpartition(b"\n\n")
-        if b"\r" in chunk or len(whole) > LINE_LIMIT or len(rest) > _MOST_BEGUN:
+        data = self._begun + chunk
+        size = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+        if b"\r" in chunk or size > LINE_LIMIT or len(data) - size > _MOST_BEGUN:
             return None
         try:
-            texts = whole.decode().split("\n\n") if end else []
+            text = data[:size].decode()
         except UnicodeDecodeError:
             return None
-        self._begun = rest
-        self._lines.skip(len(whole) + len(end))
-        return texts
+        self._begun = data[size:]
+        self._lines.skip(size)
+        return text
 
     def _at_an_event(self, chunk: bytes) -> bool:
         return self._lines.is_between_lines or chunk.startswith(b"data:")

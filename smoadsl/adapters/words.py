@@ -1,10 +1,10 @@
 """Words, to quote a provider in one sentence of ours, without a secret and without a line break."""
 
-import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import takewhile
+from string import ascii_uppercase, digits
 from urllib.parse import quote
 
 from smoadsl.adapters.base import Connection, Message, OnText
@@ -54,25 +54,20 @@ class Secrets(tuple[str, ...]):
         return min(map(len, self.pieces), default=0)
 
     @cached_property
-    def _by_first(self) -> dict[str, tuple[str, ...]]:
-        """The forms that begin with each character."""
-        return {form[0]: tuple(other for other in self.forms if other[0] == form[0]) for form in self.forms}
-
-    @cached_property
-    def _first(self) -> re.Pattern[str]:
-        return re.compile(f"[{re.escape(''.join(self._by_first))}]")
+    def _begun(self) -> dict[str, list[tuple[int, str]]]:
+        """Each beginning of a form, by its last two characters: how long it is, and the form; the longest first."""
+        begun: dict[str, list[tuple[int, str]]] = {}
+        for size, form in sorted(((size, one) for one in self.forms for size in range(1, len(one))), reverse=True):
+            begun.setdefault(form[max(size - 2, 0) : size], []).append((size, form))
+        return begun
 
     def begins_at(self, text: str, place: int) -> int:
         """Where, from that place on, the end of the text begins that a secret may begin with; the length of the text if
         there is none."""
-        if not self.forms:
-            return len(text)
-        place = max(place, len(text) - max(map(len, self.forms)) + 1)
-        for match in self._first.finditer(text, place):
-            end = text[match.start() :]
-            for form in self._by_first[end[0]]:
-                if form.startswith(end):
-                    return match.start()
+        for ending in (text[-2:], text[-1:]):
+            for size, form in self._begun.get(ending, ()):
+                if size <= len(text) - place and text.endswith(form[:size]):
+                    return len(text) - size
         return len(text)
 
 
@@ -118,18 +113,18 @@ class Keyless:
 
     def feed(self, text: str) -> None:
         """A piece has come."""
-        self._held = held = self._held + text
-        secrets, from_ = self._secrets, 0
-        if any(map(held.__contains__, secrets.forms)):  # what one whole secret ends with may begin none
+        held, secrets, from_ = self._held + text, self._secrets, 0
+        shows = bool(secrets) and shows_any(held, secrets)
+        if shows and any(map(held.__contains__, secrets.forms)):  # what one whole secret ends with may begin none
             from_ = max(held.rfind(form) + len(form) for form in secrets.forms if form in held)
-        self._give(secrets.begins_at(held, from_))
+        size = secrets.begins_at(held, from_)
+        given, self._held = held[:size], held[size:]
+        if given:
+            self._on_text(without(given, secrets) if shows else given)
 
     def end(self) -> None:
         """No piece follows."""
-        self._give(len(self._held))
-
-    def _give(self, size: int) -> None:
-        given, self._held = self._held[:size], self._held[size:]
+        given, self._held = self._held, ""
         if given:
             self._on_text(without(given, self._secrets))
 
@@ -167,13 +162,13 @@ class _Squeeze(dict[int, int | None]):
 
 _SQUEEZE = _Squeeze()
 _CUTS = bytes(code for code in range(128) if _cuts(chr(code)))
-_COMMON = bytes(code for code in range(128) if not (chr(code).isdigit() or chr(code).isupper()))
+_RARE = ascii_uppercase + digits + "-_+/="
+_COMMON = bytes(code for code in range(128) if chr(code) not in _RARE)
 _FEWEST_RARE = 4
 
 
 def _rare_of(piece: str) -> str:
-    """What is rare in a text of words: digits and capitals. Nothing else is looked at, so that beyond ASCII too a piece
-    has at least these."""
+    """What is rare in a text of words, and is not in a key."""
     return "".join(char for char in piece if char.isascii()).encode().translate(None, _COMMON).decode()
 
 

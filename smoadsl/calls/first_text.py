@@ -20,17 +20,18 @@ class FirstText:
         self._on_text = on_text
         self._reader: Keyless | None = None
         self._begun = 0.0
-        self._limit = asyncio.timeout(None)
+        self._limit: asyncio.Timeout | None = None
 
     async def complete(self, adapter: Adapter, request: Request, secrets: Iterable[str]) -> Reply:
         """The adapter's answer. The secrets go to no reader. Raises `TimeoutError` when the text is late."""
         self._reader = Keyless(secrets, self._on_text) if self._on_text else None
         loop = asyncio.get_running_loop()
         self._begun = loop.time()
-        async with self._limit:
-            if self.within_s is not None:
-                self._limit.reschedule(self._begun + self.within_s)
+        if self.within_s is None:
             reply = await adapter.complete(request, self._heard)
+        else:
+            async with asyncio.timeout(self.within_s) as self._limit:
+                reply = await adapter.complete(request, self._heard)
         if self._reader is not None and not self.is_late:
             self._reader.end()
         return reply
@@ -38,14 +39,14 @@ class FirstText:
     @property
     def is_late(self) -> bool:
         """Whether the attempt was ended for it."""
-        return self._limit.expired()
+        return self._limit is not None and self._limit.expired()
 
     def _heard(self, text: str) -> None:
         if self.is_late:
             return  # a reader who saw it could not be given another answer
         if text and self.after_s is None:
             self.after_s = asyncio.get_running_loop().time() - self._begun
-            if self.within_s is not None:
+            if self._limit is not None:
                 self._limit.reschedule(None)
         if self._reader is not None:
             self._reader.feed(text)

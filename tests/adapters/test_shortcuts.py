@@ -1,5 +1,6 @@
 """Test shortcuts, to see that what is read the short way is what would be read with all care."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -137,23 +138,36 @@ EVENTS = (
 @given(
     st.lists(EVENTS, max_size=12) | st.lists(st.builds(cut_open, INSIDES), min_size=4, max_size=8), st.integers(0, 2)
 )
-def test_pieces_that_are_read_together_are_what_each_says(events: list[str], place: int) -> None:
-    place = min(place, len(events))
-    if place == len(events):
-        return
-    text, following, _ = CHAT.pieces(events, place)
-    said, count = care_says(events[place:])
-    assert following - place <= count
+def test_pieces_that_are_read_together_are_what_each_says(events: list[str], before: int) -> None:
+    """Also where a reader knows the form of an event that came before."""
+    read = CHAT.pieces()
+    before = min(before, len(events))
+    place = len(stream_of(events[:before]))
+    if before:
+        read(stream_of(events), 0)
+    count, following, text, _ = read(stream_of(events), place)
+    said, most = care_says(events[before:])
+    assert count <= most
     assert said.startswith(text)
-    assert care_says(events[place:following])[0] == text
+    assert care_says(events[before : before + count])[0] == text
+    assert following == place + len(stream_of(events[before : before + count]))
 
 
 @pytest.mark.parametrize("tail", [[], ["data: [DONE]"], [event("", usage={"prompt_tokens": 1}), "data: [DONE]"]])
 @pytest.mark.parametrize("texts", [["One", " two", ' "three"', "\\", "\n", "é😀", "four"], ["a"] * 50])
 def test_a_whole_chunk_is_read_at_once(texts: list[str], tail: list[str]) -> None:
-    events = [*map(event, texts), *tail]
-    assert CHAT.pieces(events, 0) == ("".join(texts), len(texts), "m-1")
-    assert CHAT.pieces(events, 1) == ("".join(texts[1:]), len(texts), "m-1")
+    events, first = stream_of([*map(event, texts), *tail]), len(event(texts[0])) + 2
+    end = len(stream_of(map(event, texts)))
+    assert CHAT.pieces()(events, 0) == (len(texts), end, "".join(texts), "m-1")
+    assert CHAT.pieces()(events, first) == (len(texts) - 1, end, "".join(texts[1:]), "m-1")
+    read = CHAT.pieces()
+    read(events, 0)
+    assert read(event("more") + "\n\n", 0) == (1, first - 1 + len("more") - len(texts[0]) + 1, "more", "m-1")
+
+
+def stream_of(events: Iterable[str]) -> str:
+    """The events as they stand in a stream."""
+    return "".join(f"{one}\n\n" for one in events)
 
 
 # ---- requests

@@ -80,3 +80,18 @@ def test_whether_a_secret_may_stand_in_a_text_is_seen_as_by_looking_for_each_pie
     secrets = Secrets((secret,))
     squeezed = "".join(char for char in text if not (char.isspace() or not char.isprintable() or char in "\"'`\\"))
     assert shows_any(text, secrets) == any(piece in squeezed for piece in secrets.pieces)
+
+
+@given(
+    st.lists(st.sampled_from([*PARTS, "s", "sk", "sk-pr", "sk-sk-proj-q7", "73"]), max_size=5).map("".join),
+    st.integers(0, 60),
+)
+def test_where_the_end_of_a_text_may_begin_a_secret(text: str, place: int) -> None:
+    secrets, place = Secrets((KEY,)), min(place, len(text))
+    ends = (
+        at
+        for at in range(place, len(text))
+        for form in secrets.forms
+        if form.startswith(text[at:]) and form != text[at:]
+    )
+    assert secrets.begins_at(text, place) == next(ends, len(text))

@@ -1,0 +1,150 @@
+"""OpenAI pieces, to read at once the many events of a stream that are nothing but a piece of the answer."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+import orjson
+
+from smoadsl.adapters.base import JSON
+from smoadsl.adapters.gather import Pieces
+
+PLAIN = frozenset(("content", "role"))
+"""What is told of an answer that is nothing but text."""
+
+_DATA = len("data: ")
+_FEWEST_ALIKE = 4
+_MOST_AT_ONCE = 24_000  # characters of events that are looked at together: from 30,000 on, `split` is slower
+_CONTENT = re.compile(r'"content": ?("(?:[^"\\]|\\.)*")')
+
+
+class _Form(NamedTuple):
+    """What stands before and behind the text of an event that is nothing but a piece. `behind` has the empty line."""
+
+    before: str
+    behind: str
+    model: str
+
+
+class PieceReader:
+    """Reads the events of one stream. Nearly all of them have the form of the one before, and are cut out of it."""
+
+    def __init__(self) -> None:
+        self._form: _Form | None = None
+
+    def __call__(self, events: str, place: int) -> Pieces:
+        here = events if not place and len(events) <= _MOST_AT_ONCE else events[place : place + _MOST_AT_ONCE]
+        form = self._form
+        if form is None or not here.startswith(form.before) or not (read := _alike(here, form))[1]:
+            read, model = self._with_care(here)
+        else:
+            model = form.model
+        texts, size = read
+        return Pieces(len(texts), place + size, "".join(texts), model)
+
+    def _with_care(self, events: str) -> tuple[tuple[list[str], int], str]:
+        """The pieces, the size of their events, and the model. The first is looked at for its form."""
+        first = events[: max(events.find("\n\n"), 0)]
+        model: Any = ""
+        read: tuple[list[str], int] = [], 0
+        with suppress(LookupError, TypeError, ValueError, AttributeError):  # something else: nothing of it is taken
+            body = orjson.loads(first[_DATA:]) if _has_data(first) else {}
+            if (text := _piece(body)) is not None:
+                model = body.get("model")
+                self._form = _form_of(first, text, model)
+                if self._form is not None:
+                    read = _alike(events, self._form)
+                if len(read[0]) < _FEWEST_ALIKE:
+                    read, model = _one_by_one(events)
+        return read, model if isinstance(model, str) else ""
+
+
+def says_more(told: dict[str, JSON]) -> bool:
+    """Whether something besides its text is told of an answer."""
+    return any(value and name not in PLAIN for name, value in told.items())
+
+
+def _piece(body: Any) -> str | None:
+    """The text of an event that is nothing but a piece of the answer. What is of another shape raises an error."""
+    (choice,) = body["choices"]
+    delta = choice["delta"]
+    text = delta["content"]
+    if (
+        not text  # a ping: nothing to wait for
+        or type(text) is not str
+        or choice.get("finish_reason") is not None
+        or choice.get("index") != 0
+        or (not delta.keys() <= PLAIN and says_more(delta))
+        or "error" in choice
+        or "error" in body
+        or body.get("usage") is not None
+    ):
+        return None
+    return text
+
+
+def _form_of(event: str, text: str, model: JSON) -> _Form | None:
+    """The form of an event that is nothing but this piece, if it is seen where the text stands in it."""
+    found = _CONTENT.search(event)
+    if found is None or event.count('"content"') != 1 or "\n" in event or orjson.loads(found[1]) != text:
+        return None
+    before, behind = event[: found.start(1) + 1], event[found.end(1) - 1 :] + "\n\n"
+    return _Form(before, behind, model if isinstance(model, str) else "")
+
+
+def _alike(events: str, form: _Form) -> tuple[list[str], int]:
+    """The pieces of the events that have this form, up to the last of them, and how long these events are; none if
+    there is another among them.
+
+    They are cut out of the events as they stand there, and read at once. Each has to be the inside of one JSON string:
+    no piece may end in a backslash, and as many strings must be read as there are pieces."""
+    before, behind, _ = form
+    *alike, _ = events.split(behind)
+    size = len(before)
+    pieces = [event[size:] for event in alike]
+    told = "".join(alike)
+    quoted = '","'.join(pieces) + '"'
+    if not alike or before + before.join(pieces) != told or '\\","' in quoted or quoted[-2:] == '\\"':
+        return [], 0
+    try:
+        texts: list[str] = orjson.loads(f'["{quoted}]')
+    except orjson.JSONDecodeError:
+        return [], 0
+    return (texts, len(told) + len(alike) * len(behind)) if len(texts) == len(alike) and "" not in texts else ([], 0)
+
+
+def _one_by_one(events: str) -> tuple[tuple[list[str], int], JSON]:
+    """The pieces of the events up to the first that is more, how long these events are, and the model's name."""
+    texts: list[str] = []
+    size = 0
+    model: JSON = ""
+    with suppress(LookupError, TypeError, ValueError, AttributeError):
+        for event, body in _bodies(events):
+            if (text := _piece(body)) is None:
+                break
+            texts.append(text)
+            size += len(event) + 2
+            model = body.get("model") or model
+    return (texts, size), model
+
+
+def _bodies(events: str) -> Iterable[tuple[str, Any]]:
+    """Each of the events with its JSON, as far as they have nothing but that: read as one list if all are objects,
+    which takes a third less than one by one."""
+    each = events.split("\n\n")
+    each.pop()  # it was cut, or is nothing
+    joined = "\n\n".join(each)
+    if joined.startswith("data: {") and joined.endswith("}"):
+        listed = joined[_DATA:].replace("}\n\ndata: {", "},{")
+        if "\n" not in listed:
+            with suppress(orjson.JSONDecodeError):
+                bodies: list[Any] = orjson.loads(f"[{listed}]")
+                if len(bodies) == len(each):
+                    return zip(each, bodies, strict=True)
+    return ((event, orjson.loads(event[_DATA:])) for event in takewhile(_has_data, each))
+
+
+def _has_data(event: str) -> bool:
+    return event.startswith("data: ")
