@@ -55,7 +55,8 @@ class Rings(Protocol):
 
 
 class Clock:
-    """One timer for all alarms of the same time of the event loop. It runs as long as one of them is set."""
+    """One timer for all alarms of the same time of the event loop. It runs from the first of them on, until it is
+    stopped."""
 
     __slots__ = ("_alarms", "_at", "_timer")
 
@@ -71,7 +72,10 @@ class Clock:
 
     def leave(self, alarm: Alarm) -> None:
         self._alarms.discard(alarm)
-        if not self._alarms and self._timer is not None:
+
+    def stop(self) -> None:
+        """No alarm is set any more."""
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 

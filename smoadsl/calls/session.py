@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from random import Random
 from types import TracebackType
 from typing import NamedTuple
@@ -53,9 +54,13 @@ class Session:
         self._random = Random(0)  # how long a route is left alone may differ, but not from run to run
         self._stack = AsyncExitStack()
 
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it is used in."""
+        return asyncio.get_running_loop()
+
     async def __aenter__(self) -> "Session":
         self._keys.check(self.providers.values())
-        self.loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(

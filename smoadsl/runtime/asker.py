@@ -68,7 +68,18 @@ class Asker:
     def within(self, budget: Budget) -> "Asker":
         inner = Asker(self._caller, self._emit, self._seed, budget, self._row)
         inner._books, inner._owner, inner._degraded = self._books, self._owner, self._degraded
+        inner._clocks = self._clocks
         return inner
+
+    def close(self) -> None:
+        """No call is made any more, here or within."""
+        for clock in self._clocks.values():
+            clock.stop()
+
+    @property
+    def time(self) -> float:
+        """The event loop's time, in seconds."""
+        return self._time()
 
     @property
     def now(self) -> float:
@@ -127,7 +138,9 @@ class Asker:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
-        routes = [route if route.sampling.seed is None else self._seeded(route, place) for route in call.routes]
+        routes: Sequence[Route] = call.routes
+        if any(route.sampling.seed is not None for route in routes):
+            routes = [self._seeded(route, place) for route in routes]
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
         ask = Ask(messages, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
@@ -171,6 +184,8 @@ class Asker:
 
     def _seeded(self, route: Route, place: Place) -> Route:
         """A model's seed is mixed with agent and round, so that equal models do not answer alike."""
+        if route.sampling.seed is None:
+            return route
         mixed = seed_for(self._seed, route.sampling.seed, place.agent, place.layer, place.round)
         return replace(route, sampling=replace(route.sampling, seed=mixed))
 
@@ -180,7 +195,7 @@ class Asker:
         self._emit(
             model_of(
                 events.CallStarted,
-                at_s=self.now,
+                at_s=self._time() - self._books.begun,
                 type="call_started",
                 call=number,
                 purpose=place.purpose,
@@ -201,7 +216,7 @@ class Asker:
         self._emit(
             model_of(
                 events.CallSucceeded,
-                at_s=self.now,
+                at_s=self._time() - self._books.begun,
                 type="call_succeeded",
                 call=number,
                 text=reply.text,
@@ -222,7 +237,7 @@ class Asker:
         self._emit(
             model_of(
                 events.CallAttempted,
-                at_s=self.now,
+                at_s=self._time() - self._books.begun,
                 type="call_attempted",
                 call=number,
                 attempt=attempt.number,

@@ -67,6 +67,8 @@ async def execute(
     except asyncio.CancelledError:
         asker.tell(events.RunFailed, message=events.INTERRUPTED, totals=asker.totals)
         raise
+    finally:
+        asker.close()
     answer = Answer(text, read_answer(plan.pipeline.answer, text), asker.degraded, asker.totals)
     asker.tell(events.RunFinished, text=text, value=answer.value, degraded=answer.degraded, totals=answer.totals)
     return answer
@@ -87,8 +89,7 @@ class _Execution:
         inside: str = "",
         seen: Sequence[Response] = (),
     ) -> None:
-        now = asyncio.get_running_loop().time()
-        budget = Budget(pipeline.budget, asker.budget, now, time_for_the_aggregate_s(pipeline))
+        budget = Budget(pipeline.budget, asker.budget, asker.time, time_for_the_aggregate_s(pipeline))
         self._plan = plan
         self._pipeline = pipeline
         self._conversation = conversation

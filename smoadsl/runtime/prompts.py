@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from smoadsl.adapters.base import Message
 from smoadsl.adapters.values import value
@@ -50,16 +50,9 @@ class InRound(Protocol):
 _CONVERSATION = ("prompt", "messages", "input")  # what tells a template of it
 
 
-class _Told(NamedTuple):
-    """All that decides what an agent is sent, but for the conversation. `agent` is empty where its name does not."""
-
-    template: str
-    role: str
-    agent: str
-    layer: str
-    round: int
-    references: tuple[Response, ...]
-    own: Response | None
+# All that decides what an agent is sent in a round, but for the conversation: the template, the role, the agent's name
+# where the template speaks of it, the references, and its own response.
+_Told = tuple[str, str, str, tuple[Response, ...], Response | None]
 
 
 class Prompts:
@@ -68,7 +61,8 @@ class Prompts:
     def __init__(self, templates: Mapping[str, str], conversation: Conversation) -> None:
         self._templates = templates
         self._conversation = conversation
-        self._written: dict[_Told, tuple[Message, ...]] = {}  # in the round that writes now
+        self._in_round = ("", -1)  # that writes now, and what was written in it, by all that decides over it:
+        self._written: dict[_Told, tuple[Message, ...]] = {}
         self._shared: dict[str, Any] = {
             "prompt": conversation.prompt,
             "messages": [{"role": m.role, "content": m.content} for m in conversation.turns],
@@ -109,13 +103,14 @@ class Prompts:
 
         Agents that are told the same get the same messages: those of a layer are mostly written once."""
         name = values["agent"] if "agent" in self._templates[call.template] else ""
-        told = _Told(call.template, role, name, values["layer"], values["round"], tuple(references), own)
-        if (written := self._written.get(told)) is not None:
-            return written
-        if any((told.layer, told.round) != (other.layer, other.round) for other in self._written):
-            self._written.clear()  # of another round
-        self._written[told] = messages = self._new(call, role, references, own, values)
-        return messages
+        told = call.template, role, name, tuple(references), own
+        in_round = values["layer"], values["round"]
+        if in_round != self._in_round:
+            self._written.clear()
+            self._in_round = in_round
+        if (written := self._written.get(told)) is None:
+            written = self._written[told] = self._new(call, role, references, own, values)
+        return written
 
     def _new(
         self, call: Call, role: str, references: Sequence[Response], own: Response | None, values: Mapping[str, Any]
