@@ -20,9 +20,12 @@ class Recent(Generic[K, V]):
         self._known: dict[int, tuple[K, V]] = {}  # each thing is kept, so that its number stays its own
 
     def __call__(self, thing: K) -> V:
-        known = self._known.get(id(thing))
-        if known is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            known = self._known[id(thing)] = thing, self._make(thing)
-        return known[1]
+        try:
+            return self._known[id(thing)][1]
+        except KeyError:
+            pass
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        made = self._make(thing)
+        self._known[id(thing)] = thing, made
+        return made

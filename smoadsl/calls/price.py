@@ -30,13 +30,18 @@ class Price:
     tiers: tuple[Tier, ...] = ()
 
     def of(self, usage: Usage) -> Decimal:
-        at = self._at(usage.input_tokens) if self.tiers else self
         if not (usage.cached_tokens or usage.written_tokens):  # as nearly all are
-            return (at.input * usage.input_tokens + at.output * usage.output_tokens) / _PER
+            return self.of_tokens(usage.input_tokens, usage.output_tokens)
+        at = self._at(usage.input_tokens)
         cached = at.input if at.cached is None else at.cached
         fresh = usage.input_tokens - usage.cached_tokens
         kept = at.input * usage.written_tokens * _TO_KEEP
         return (at.input * fresh + cached * usage.cached_tokens + kept + at.output * usage.output_tokens) / _PER
+
+    def of_tokens(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """Of a request that reads nothing from a cache, and is not told to keep anything there."""
+        at = self._at(input_tokens) if self.tiers else self
+        return (at.input * input_tokens + at.output * output_tokens) / _PER
 
     def _at(self, input_tokens: int) -> "Price | Tier":
         reached = [tier for tier in self.tiers if input_tokens > tier.above]

@@ -89,8 +89,9 @@ class Route:
         """The dearest that so many tokens can be here; None where there is no price."""
         if self.price is None:
             return None
-        kept = input_tokens if self.sampling.prompt_cache else 0
-        return self.price.of(Usage(input_tokens, output_tokens, written_tokens=kept))
+        if self.sampling.prompt_cache:
+            return self.price.of(Usage(input_tokens, output_tokens, written_tokens=input_tokens))
+        return self.price.of_tokens(input_tokens, output_tokens)
 
     @property
     def name(self) -> str:

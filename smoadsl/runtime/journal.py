@@ -24,6 +24,7 @@ from smoadsl.runtime.events import (
 )
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
+_LAST = (RunFinished, RunFailed)
 BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
 
 
@@ -48,7 +49,7 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
         if kind is AnswerPiece:
             return
         file.write(line_of(event))
-        if kind is RunFinished or kind is RunFailed:
+        if kind in _LAST:
             file.flush()
         elif not waits:
             waits = _soon(flush)
@@ -59,20 +60,15 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
 def line_of(event: Event) -> bytes:
     """The event as a line of JSON. A plan, by far the most of a run, is spelled out once for all runs of the same, and
     messages once for all the agents of a round that are sent the same."""
-    match event:
-        case RunStarted():
-            try:
-                return _line({**event.__dict__, "plan": _plan_json(event.plan)})
-            except TypeError:  # a seed of more than 64 bits
-                return event.model_dump_json().encode() + b"\n"
-        case CallStarted():
-            return _line({**event.__dict__, "messages": _messages_json(event.messages)})
-        case _:
-            return _line(event)
-
-
-def _line(values: object) -> bytes:
-    return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE)
+    values: object = event
+    try:
+        if type(event) is CallStarted:
+            values = {**event.__dict__, "messages": _messages_json(event.messages)}
+        elif type(event) is RunStarted:
+            values = {**event.__dict__, "plan": _plan_json(event.plan)}
+        return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a seed of more than 64 bits
+        return event.model_dump_json().encode() + b"\n"
 
 
 def _as_json(value: Plan | tuple[Message, ...]) -> orjson.Fragment:
