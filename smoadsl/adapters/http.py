@@ -1,8 +1,8 @@
 """HTTP, to send one request over a provider's connections and end in a reading of the answer or in a fault."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -38,20 +38,22 @@ class Client:
         self._pool: Pool | None = None
         self._targets: dict[tuple[str, str], Target] = {}
 
-    def post(self, path: str, body: JSON | bytes, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
+    def post(self, path: str, body: JSON | bytes, read: Callable[[Answer], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Make one attempt, and hand the answer to `read` if its status is good. A body of bytes is JSON already."""
         payload = body if isinstance(body, bytes) else encoded(self._connection, body)
         return self._exchange("POST", path, payload, read)
 
-    def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
+    def get(self, path: str, read: Callable[[Answer], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """The same without a body."""
         return self._exchange("GET", path, b"", read)
 
-    def _exchange(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> Awaitable[T]:
+    def _exchange(
+        self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]
+    ) -> Coroutine[Any, Any, T]:
         answered = self._answered(method, path, payload, read)
         return answered if self._connection.watched else self._in_time(answered)
 
-    async def _in_time(self, answered: Awaitable[T]) -> T:
+    async def _in_time(self, answered: Coroutine[Any, Any, T]) -> T:
         connection = self._connection
         total = asyncio.timeout(connection.total_timeout_s)
         try:

@@ -1,6 +1,6 @@
 """OpenAI, to speak chat completions with any endpoint that follows it."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
@@ -38,10 +38,10 @@ class OpenAI:
         self._around: dict[tuple[int, str, bool], tuple[Sampling, tuple[bytes, bytes, bytes]]] = {}
         self._messages: Recent[tuple[Message, ...], bytes] = Recent(lambda many: encoded(connection, _spelled(many)))
 
-    async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
+    def complete(self, request: Request, on_text: OnText | None = None) -> Coroutine[Any, Any, Reply]:
         """Make exactly one attempt, streamed if `on_text` wants the pieces."""
         read = partial(read_reply, self._connection, request, CHAT, on_text)
-        return await self._client.post(PATH, self._body(request, on_text is not None), read)
+        return self._client.post(PATH, self._body(request, on_text is not None), read)
 
     def _body(self, request: Request, stream: bool) -> bytes:
         """The request as it is sent. What stands around the messages is the same for all requests of a route, and the
