@@ -1,7 +1,8 @@
 """Server, to be a provider that costs next to nothing: fixed answers in the chat completions protocol, after a delay.
 
 The model's name says how long an answer takes: `mock-300` answers after 300 ms, `mock` at once. A request that wants a
-stream gets 200 events in ten writes. With `slots`, no more than so many requests are worked on at once; others wait.
+stream gets 200 events in ten writes: one after the other, or of `mock-each-1` 1 ms apart. With `slots`, no more than so
+many requests are worked on at once; others wait.
 
 It never sleeps. On a virtual machine who sends to a process that sleeps is charged for waking it, 5 to 15 µs a call,
 and the more of that the slower a client is. Who asks a provider behind a network pays nothing of the kind.
@@ -11,18 +12,19 @@ import asyncio
 import re
 import sys
 from collections import deque
+from functools import partial
 
 import orjson
 
 EVENTS = 200
 WRITES = 10
-_WRITE_EVERY_S = 0.001
 TEXT = (
     "Rayleigh scattering sends short waves of sunlight aside far more than long ones, so that from all over the sky "
     "blue reaches the eye, while of the sun itself a little red and yellow is left. At dusk the path through the air "
     "is long, and the blue is gone before the light arrives."
 )
 _MODEL = re.compile(rb'"model":\s*"mock(?:-(\d+))?')
+_EACH = re.compile(rb'"model":\s*"mock[^"]*-each-(\d+)')
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 _STREAMS = re.compile(rb'"stream":\s*true')
 
@@ -124,7 +126,10 @@ class _Connection(asyncio.Protocol):
     def begin(self, request: bytes) -> None:
         delay = _MODEL.search(request)
         delay_s = int(delay[1]) / 1000 if delay and delay[1] else 0.0
-        answer = self._stream if _STREAMS.search(request) else self._answer
+        answer = self._answer
+        if _STREAMS.search(request):
+            each = _EACH.search(request)
+            answer = partial(self._stream, int(each[1]) / 1000 if each else 0.0)
         if delay_s:
             self._loop.call_later(delay_s, answer)
         else:
@@ -134,10 +139,10 @@ class _Connection(asyncio.Protocol):
         self._write(_WHOLE)
         self._slots.give_back()
 
-    def _stream(self, place: int = 0) -> None:
+    def _stream(self, each_s: float, place: int = 0) -> None:
         self._write(_PIECES[place])
         if place + 1 < len(_PIECES):
-            self._loop.call_later(_WRITE_EVERY_S, self._stream, place + 1)
+            self._loop.call_later(each_s, self._stream, each_s, place + 1)
         else:
             self._slots.give_back()
 

@@ -88,15 +88,17 @@ def calls(size: Size) -> list[Row]:
 
 
 def stream(size: Size) -> list[Row]:
-    """CPU of a call whose answer is a stream of 200 events."""
-    work = Work(prompts=size.of(1000), layers=0, streams=True)
-    few = replace(work, prompts=size.of(60))
-    took = in_turn(
-        {"by hand": Job("by hand", work), "smoadsl": Job("smoadsl", work), "openai": Job("openai", few)}, size.runs
-    )
-    base = took["by hand"].us_a_call
-    rows = [_of_calls("stream", f"{name}, 200 events", one, base) for name, one in took.items()]
-    return [replace(row, most=1.3) if row.what.startswith("smoadsl") else row for row in rows]
+    """CPU of a call whose answer is a stream of 200 events: all there at once, and in ten pieces."""
+    rows: list[Row] = []
+    for each_ms, how in ((0, "at once"), (1, "in ten pieces")):
+        work = Work(prompts=size.of(1000), layers=0, streams=True, each_ms=each_ms)
+        few = replace(work, prompts=size.of(60))
+        jobs = {"by hand": Job("by hand", work), "smoadsl": Job("smoadsl", work), "openai": Job("openai", few)}
+        took = in_turn(jobs, size.runs)
+        base = took["by hand"].us_a_call
+        of_each = [_of_calls("stream", f"{name}, 200 events {how}", one, base) for name, one in took.items()]
+        rows += [replace(row, most=1.3) if row.what.startswith("smoadsl") else row for row in of_each]
+    return rows
 
 
 def prompt(size: Size) -> list[Row]:

@@ -18,7 +18,8 @@ SYSTEM = (
 class Work:
     """What is done: `prompts`, so many of them at once, each through `layers` of `proposers` and an aggregate.
 
-    `delays_ms` are those of the proposers, one after the other and from the beginning again; empty for none.
+    `delays_ms` are those of the proposers, one after the other and from the beginning again; empty for none. An answer
+    that `streams` comes in pieces, `each_ms` apart.
     """
 
     prompts: int
@@ -28,6 +29,7 @@ class Work:
     delays_ms: tuple[int, ...] = ()
     aggregate_ms: int = 0
     streams: bool = False
+    each_ms: int = 0
     connections: int = 512
 
     @property
@@ -46,7 +48,7 @@ class Work:
 
     @property
     def last_model(self) -> str:
-        return _model(self.aggregate_ms)
+        return _model(self.aggregate_ms) + (f"-each-{self.each_ms}" if self.each_ms else "")
 
     @property
     def critical_path_s(self) -> float:

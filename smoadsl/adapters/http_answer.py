@@ -1,6 +1,7 @@
 """An HTTP answer, to read a body: one that is there, or chunk by chunk within the limits of the connection."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from smoadsl.adapters.pool import Response
 
 BODY_LIMIT = 32 << 20
+_TYPE = re.compile(rb"\r\ncontent-type:([^;\r]*)", re.IGNORECASE)
 LOOK_S = 1.0  # how often a silent connection is looked at
 
 
@@ -27,6 +29,11 @@ class Answer(Protocol):
     @property
     def exchange(self) -> Exchange:
         """What the answer showed so far besides its text."""
+        ...
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all of it has come, so that nothing is waited for."""
         ...
 
     async def json(self) -> JSON:
@@ -61,6 +68,7 @@ class There:
     """An answer of which all is there."""
 
     __slots__ = ("_connection", "_left", "_whole")
+    is_there = True
 
     def __init__(self, connection: Connection, whole: Whole) -> None:
         self._connection = connection
@@ -69,7 +77,8 @@ class There:
 
     @property
     def content_type(self) -> str:
-        return type_of(self._whole.headers)
+        told = _TYPE.search(self._whole.head)
+        return told[1].decode().strip().lower() if told else ""
 
     @property
     def exchange(self) -> Exchange:
@@ -109,6 +118,10 @@ class Coming:
     @property
     def exchange(self) -> Exchange:
         return Exchange(self._size, allowances_of(self._response.headers))
+
+    @property
+    def is_there(self) -> bool:
+        return self._response.content.is_eof()
 
     @property
     def _has_known_end(self) -> bool:

@@ -49,8 +49,10 @@ class PieceReader:
         first = events[: max(events.find("\n\n"), 0)]
         model: Any = ""
         read: tuple[list[str], int] = [], 0
+        if not _has_data(first) or '"content"' not in first:
+            return read, model
         with suppress(LookupError, TypeError, ValueError, AttributeError):  # something else: nothing of it is taken
-            body = orjson.loads(first[_DATA:]) if _has_data(first) else {}
+            body = orjson.loads(first[_DATA:])
             if (text := _piece(body)) is not None:
                 model = body.get("model")
                 self._form = _form_of(first, text, model)

@@ -61,7 +61,8 @@ async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> N
     try:
         while chunk := await answer.chunk():
             _take_chunk(so_far, answer, decoder, chunk)
-            if (so_far.done or so_far.settled) and not await _is_over(so_far, answer, decoder):
+            is_near = (so_far.done or so_far.settled) and not answer.is_there
+            if is_near and not await _ends_soon(so_far, answer, decoder):
                 return
     except Fault as fault:
         cut = fault.kind is FaultKind.TRUNCATED
@@ -73,7 +74,7 @@ async def _read_stream(so_far: Gathering, answer: Answer, decoder: Decodes) -> N
         _take_rest(so_far, decoder)
 
 
-async def _is_over(so_far: Gathering, answer: Answer, decoder: Decodes) -> bool:
+async def _ends_soon(so_far: Gathering, answer: Answer, decoder: Decodes) -> bool:
     """Take what still comes once nothing that matters can follow; false where it does not end soon."""
     loop = asyncio.get_running_loop()
     try:

@@ -19,14 +19,14 @@ class FirstText:
         self.after_s: float | None = None
         self._on_text = on_text
         self._reader: Keyless | None = None
+        self._time = asyncio.get_running_loop().time
         self._begun = 0.0
         self._limit: asyncio.Timeout | None = None
 
     async def complete(self, adapter: Adapter, request: Request, secrets: Iterable[str]) -> Reply:
         """The adapter's answer. The secrets go to no reader. Raises `TimeoutError` when the text is late."""
         self._reader = Keyless(secrets, self._on_text) if self._on_text else None
-        loop = asyncio.get_running_loop()
-        self._begun = loop.time()
+        self._begun = self._time()
         if self.within_s is None:
             reply = await adapter.complete(request, self._heard)
         else:
@@ -45,7 +45,7 @@ class FirstText:
         if self.is_late:
             return  # a reader who saw it could not be given another answer
         if text and self.after_s is None:
-            self.after_s = asyncio.get_running_loop().time() - self._begun
+            self.after_s = self._time() - self._begun
             if self._limit is not None:
                 self._limit.reschedule(None)
         if self._reader is not None:

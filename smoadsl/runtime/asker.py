@@ -52,12 +52,13 @@ class Asker:
         seed: str,
         budget: Budget | None = None,
         row: Mapping[str, Any] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._caller = caller
         self._emit = emit
         self._seed = seed
         self._owner = f"run {next(_RUNS)}"
-        self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop() if loop is None else loop
         self._time = self._loop.time
         self._books = Books(self._time())
         self._row = row or {}
@@ -66,7 +67,7 @@ class Asker:
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
-        inner = Asker(self._caller, self._emit, self._seed, budget, self._row)
+        inner = Asker(self._caller, self._emit, self._seed, budget, self._row, self._loop)
         inner._books, inner._owner, inner._degraded = self._books, self._owner, self._degraded
         inner._clocks = self._clocks
         return inner
