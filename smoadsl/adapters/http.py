@@ -66,7 +66,18 @@ class Client:
         raise Fault(FaultKind.TIMEOUT, message, billed=True)
 
     async def _answered(self, method: str, path: str, payload: bytes, read: Callable[[Answer], Awaitable[T]]) -> T:
-        response = await self._send(method, path, payload)
+        pool, fault = self._opened(), None
+        try:
+            target = self._target(pool, method, path)
+            link = pool.idle(target) or await pool.connect(target)
+            sending = pool.send(link, target, payload)
+            response = await (sending if self._waits_for_ever else self._soon(sending))
+        except Fault:
+            raise  # the resolver's
+        except Exception as error:
+            fault = sending_fault(self._connection, error)
+        if fault is not None:
+            raise fault  # out here, so that no exception that knows the request's headers is its context
         if isinstance(response, Whole):
             answer: Answer = There(self._connection, response)
         else:
@@ -75,11 +86,23 @@ class Client:
             if not isinstance(response, Whole):
                 await self._check(response)
             return await read(answer)
-        except Fault as fault:
-            fault.exchange = answer.exchange
+        except Fault as found:
+            found.exchange = answer.exchange
             raise
         finally:
             answer.close()
+
+    async def _soon(self, sending: "Coroutine[Any, Any, Response | Whole]") -> "Response | Whole":
+        """The answer, or the head of it, if that comes in time."""
+        name, within_s = self._connection.provider, self._connection.first_byte_timeout_s
+        silence = asyncio.timeout(within_s)
+        try:
+            async with silence:
+                return await sending
+        except TimeoutError:
+            if not silence.expired():
+                raise
+        raise Fault(FaultKind.TIMEOUT, f"{name} gave no answer within {within_s:g} s", billed=True)
 
     def _target(self, pool: "Pool", method: str, path: str) -> "Target":
         """Where a request goes. Of each path it is looked at once whether a key may go there."""
@@ -102,28 +125,6 @@ class Client:
 
             self._pool = Pool(self._connection, checked_headers(self._connection.provider, self._headers))
         return self._pool
-
-    async def _send(self, method: str, path: str, payload: bytes) -> "Response | Whole":
-        """Send the request and wait for the answer, or for the head of it."""
-        pool = self._opened()
-        silence: asyncio.Timeout | None = None
-        try:
-            target = self._target(pool, method, path)
-            link = pool.idle(target) or await pool.connect(target)
-            if self._waits_for_ever:
-                return await pool.send(link, target, payload)
-            silence = asyncio.timeout(self._connection.first_byte_timeout_s)
-            async with silence:
-                return await pool.send(link, target, payload)
-        except Fault:
-            raise  # the resolver's
-        except Exception as error:
-            if silence is not None and silence.expired():
-                name, waited = self._connection.provider, self._connection.first_byte_timeout_s
-                fault = Fault(FaultKind.TIMEOUT, f"{name} gave no answer within {waited:g} s", billed=True)
-            else:
-                fault = sending_fault(self._connection, error)
-        raise fault
 
     async def _check(self, response: "Response") -> None:
         name, status = self._connection.provider, response.status

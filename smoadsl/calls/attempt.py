@@ -95,11 +95,6 @@ class Attempt:
     def fault(self) -> Fault | None:
         return self.answer if isinstance(self.answer, Fault) else None
 
-    @property
-    def received_bytes(self) -> int:
-        """How much of an answer came."""
-        return 0 if self.answer is None else self.answer.exchange.received_bytes
-
     def followed(self, why: str, wait_s: float | None = None, next_route: str = "", shown: bool = False) -> "Attempt":
         """The same with what follows."""
         return replace(self, why=why, wait_s=wait_s, next_route=next_route, shown=shown)

@@ -221,7 +221,7 @@ class Asker:
                 type="call_succeeded",
                 call=number,
                 text=reply.text,
-                others=tuple([other.text for other in reply.others]),
+                others=tuple([other.text for other in reply.others]) if reply.others else (),
                 finish=reply.finish,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
@@ -234,7 +234,7 @@ class Asker:
     def _attempted(self, number: int, attempt: Attempt) -> None:
         if attempt.outcome != CACHED:
             self._books.attempts += 1
-        answer, fault = attempt.answer, attempt.fault
+        answer = attempt.answer
         self._emit(
             model_of(
                 events.CallAttempted,
@@ -242,16 +242,16 @@ class Asker:
                 type="call_attempted",
                 call=number,
                 attempt=attempt.number,
-                route=attempt.route,
+                route=attempt.by.name,
                 outcome=attempt.outcome,
                 message=attempt.message,
-                status=None if fault is None else fault.status,
+                status=answer.status if isinstance(answer, Fault) else None,
                 elapsed_s=attempt.elapsed_s,
                 wait_s=attempt.wait_s,
                 next_route=attempt.next_route,
                 why=attempt.why,
                 queued_s=attempt.queued_s,
-                received_bytes=attempt.received_bytes,
+                received_bytes=0 if answer is None else answer.exchange.received_bytes,
                 answer=None if answer is None else taped(answer),
                 shown=attempt.shown,
                 text_after_s=attempt.text_after_s,

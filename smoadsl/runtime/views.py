@@ -7,14 +7,16 @@ from smoadsl.plan.plan import Agent
 from smoadsl.runtime.prompts import Response
 
 
-def seen_by(agent: Agent, names: Sequence[str], carried: Sequence[Response]) -> tuple[list[Response], Response | None]:
+def seen_by(
+    agent: Agent, names: Sequence[str], carried: Sequence[Response]
+) -> tuple[Sequence[Response], Response | None]:
     """The references of an agent, and its own last response where the view sets it apart.
 
     `names` are the layer's agents in declared order. Own is who has the same name; what a judge dropped is gone.
     """
     kind = agent.view.kind
     if kind == "all" or not carried:
-        return list(carried), None
+        return carried, None
     own = next((r for r in carried if r.agent == agent.name), None)
     others = [r for r in carried if r.agent != agent.name]
     match kind:
