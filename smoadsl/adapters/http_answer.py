@@ -58,7 +58,7 @@ class Whole(NamedTuple):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        from multidict import CIMultiDict
+        from multidict import CIMultiDict  # it has come with aiohttp, which no start waits for
 
         lines = self.head.decode("ascii").split("\r\n")[1:]
         return CIMultiDict([(name, value.strip()) for name, _, value in [line.partition(":") for line in lines]])

@@ -25,7 +25,7 @@ class _Form(NamedTuple):
 
     before: str
     behind: str
-    model: str
+    model: JSON
 
 
 class PieceReader:
@@ -36,31 +36,31 @@ class PieceReader:
 
     def __call__(self, events: str, place: int) -> Pieces:
         here = events if not place and len(events) <= _MOST_AT_ONCE else events[place : place + _MOST_AT_ONCE]
-        form = self._form
-        if form is None or not here.startswith(form.before) or not (read := _alike(here, form))[1]:
-            read, model = self._with_care(here)
-        else:
-            model = form.model
-        texts, size = read
-        return Pieces(len(texts), place + size, "".join(texts), model)
+        texts, size, model = self._as_before(here) or self._with_care(here)
+        return Pieces(len(texts), place + size, "".join(texts), model if isinstance(model, str) else "")
 
-    def _with_care(self, events: str) -> tuple[tuple[list[str], int], str]:
-        """The pieces, the size of their events, and the model. The first is looked at for its form."""
+    def _as_before(self, events: str) -> "_Read | None":
+        """The events, if they have the form that is known."""
+        form = self._form
+        read = _alike(events, form) if form is not None and events.startswith(form.before) else _NOTHING
+        return read if read[0] else None
+
+    def _with_care(self, events: str) -> "_Read":
+        """The events, of which the first is looked at for its form."""
         first = events[: max(events.find("\n\n"), 0)]
-        model: Any = ""
-        read: tuple[list[str], int] = [], 0
-        if not _has_data(first) or '"content"' not in first:
-            return read, model
-        with suppress(LookupError, TypeError, ValueError, AttributeError):  # something else: nothing of it is taken
-            body = orjson.loads(first[_DATA:])
-            if (text := _piece(body)) is not None:
-                model = body.get("model")
-                self._form = _form_of(first, text, model)
-                if self._form is not None:
-                    read = _alike(events, self._form)
-                if len(read[0]) < _FEWEST_ALIKE:
-                    read, model = _one_by_one(events)
-        return read, model if isinstance(model, str) else ""
+        if _has_data(first) and '"content"' in first:
+            with suppress(LookupError, TypeError, ValueError, AttributeError):  # something else: nothing of it is taken
+                body = orjson.loads(first[_DATA:])
+                if (text := _piece(body)) is None:
+                    return _NOTHING
+                self._form = _form_of(first, text, body.get("model"))
+                alike = _NOTHING if self._form is None else _alike(events, self._form)
+                return alike if len(alike[0]) >= _FEWEST_ALIKE else _one_by_one(events)
+        return _NOTHING
+
+
+_Read = tuple[list[str], int, JSON]  # the pieces, how long their events are, and the model's name
+_NOTHING: _Read = ([], 0, "")
 
 
 def says_more(told: dict[str, JSON]) -> bool:
@@ -92,33 +92,32 @@ def _form_of(event: str, text: str, model: JSON) -> _Form | None:
     found = _CONTENT.search(event)
     if found is None or event.count('"content"') != 1 or "\n" in event or orjson.loads(found[1]) != text:
         return None
-    before, behind = event[: found.start(1) + 1], event[found.end(1) - 1 :] + "\n\n"
-    return _Form(before, behind, model if isinstance(model, str) else "")
+    return _Form(event[: found.start(1) + 1], event[found.end(1) - 1 :] + "\n\n", model)
 
 
-def _alike(events: str, form: _Form) -> tuple[list[str], int]:
-    """The pieces of the events that have this form, up to the last of them, and how long these events are; none if
-    there is another among them.
+def _alike(events: str, form: _Form) -> _Read:
+    """The events that have this form, up to the last of them; none if there is another among them.
 
-    They are cut out of the events as they stand there, and read at once. Each has to be the inside of one JSON string:
-    no piece may end in a backslash, and as many strings must be read as there are pieces."""
-    before, behind, _ = form
+    Their texts are cut out of them as they stand there, and read at once. Each has to be the inside of one JSON string:
+    none may end in a backslash, and as many strings must be read as there are events."""
+    before, behind, model = form
     *alike, _ = events.split(behind)
     size = len(before)
     pieces = [event[size:] for event in alike]
     told = "".join(alike)
     quoted = '","'.join(pieces) + '"'
     if not alike or before + before.join(pieces) != told or '\\","' in quoted or quoted[-2:] == '\\"':
-        return [], 0
+        return _NOTHING
     try:
         texts: list[str] = orjson.loads(f'["{quoted}]')
     except orjson.JSONDecodeError:
-        return [], 0
-    return (texts, len(told) + len(alike) * len(behind)) if len(texts) == len(alike) and "" not in texts else ([], 0)
+        return _NOTHING
+    is_whole = len(texts) == len(alike) and "" not in texts
+    return (texts, len(told) + len(alike) * len(behind), model) if is_whole else _NOTHING
 
 
-def _one_by_one(events: str) -> tuple[tuple[list[str], int], JSON]:
-    """The pieces of the events up to the first that is more, how long these events are, and the model's name."""
+def _one_by_one(events: str) -> _Read:
+    """The events up to the first that is more than a piece."""
     texts: list[str] = []
     size = 0
     model: JSON = ""
@@ -129,7 +128,7 @@ def _one_by_one(events: str) -> tuple[tuple[list[str], int], JSON]:
             texts.append(text)
             size += len(event) + 2
             model = body.get("model") or model
-    return (texts, size), model
+    return texts, size, model
 
 
 def _bodies(events: str) -> Iterable[tuple[str, Any]]:
