@@ -37,6 +37,11 @@ class Lines:
         """Whether the next byte begins a line that is not the first: that may begin with a mark of byte order."""
         return self._seen > 0 and not self._line and not self._after_cr
 
+    @property
+    def has_none(self) -> bool:
+        """Whether not one byte has come."""
+        return self._seen == 0
+
     def skip(self, count: int) -> None:
         """Somebody else has read so many bytes, which were whole lines."""
         self._seen += count

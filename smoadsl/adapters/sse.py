@@ -40,7 +40,7 @@ class Decoder:
         return text
 
     def _at_an_event(self, chunk: bytes) -> bool:
-        return self._lines.is_between_lines or chunk.startswith(b"data:")
+        return self._lines.is_between_lines or (self._lines.has_none and chunk.startswith(b"data:"))
 
     def again(self, text: str) -> Iterator[Event]:
         """The event in one of the texts that `plain` gave."""

@@ -92,6 +92,11 @@ def test_any_cuts_give_what_the_whole_gives(stream: bytes, data: st.DataObject) 
 ordinary = st.lists(st.sampled_from([b"data: x\n\n", b'data: {"a": 1}\n\n', b": c\n\n", *fields, b"\n"]), max_size=30)
 
 
+@pytest.mark.parametrize("chunks", [[b"d", b"ata: x", b"data: x\n\n"], [b"data: x\ny", b"data: z\n\n", b"data: u\n\n"]])
+def test_a_chunk_in_the_middle_of_a_line_begins_no_event(chunks: list[bytes]) -> None:
+    assert outcome(*chunks, way=decoded_by_texts) == outcome(b"".join(chunks))
+
+
 @given(st.one_of(streams, ordinary.map(b"".join)), st.data())
 def test_events_taken_as_texts_are_the_same(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
