@@ -159,7 +159,10 @@ class Coming:
 
     def _look(self) -> None:
         """Give up an answer of which nothing more will come. A timer for each chunk takes longer than to read it."""
-        name = self._connection.provider
+        content, name = self._response.content, self._connection.provider
+        if content.is_eof() or content.total_bytes > self._size:  # it is about to be read
+            self._timer = self._loop.call_later(LOOK_S, self._look)
+            return
         if self._is_dead():
             fault = Fault(FaultKind.PROTOCOL, f"{name} sent a body that is not readable HTTP", billed=True)
         elif self._loop.time() >= self._idle_until:

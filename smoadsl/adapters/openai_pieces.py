@@ -17,6 +17,8 @@ PLAIN = frozenset(("content", "role"))
 _DATA = len("data: ")
 _FEWEST_ALIKE = 4
 _MOST_AT_ONCE = 24_000  # characters of events that are looked at together: from 30,000 on, `split` is slower
+_LEAST_AT_ONCE = 1_500
+_STEP = 4
 _CONTENT = re.compile(r'"content": ?("(?:[^"\\]|\\.)*")')
 
 
@@ -33,11 +35,17 @@ class PieceReader:
 
     def __init__(self) -> None:
         self._form: _Form | None = None
+        self._at_once = (
+            _MOST_AT_ONCE  # less where not all are pieces, or each that is none would have them looked at anew
+        )
 
     def __call__(self, events: str, place: int) -> Pieces:
-        here = events if not place and len(events) <= _MOST_AT_ONCE else events[place : place + _MOST_AT_ONCE]
-        texts, size, model = self._as_before(here) or self._with_care(here)
-        return Pieces(len(texts), place + size, "".join(texts), model if isinstance(model, str) else "")
+        most = self._at_once
+        here = events if not place and len(events) <= most else events[place : place + most]
+        count, size, text, model = self._as_before(here) or self._with_care(here)
+        all_taken = here.find("\n\n", size) < 0
+        self._at_once = min(most * _STEP, _MOST_AT_ONCE) if all_taken else max(most // _STEP, _LEAST_AT_ONCE)
+        return Pieces(count, place + size, text, model if isinstance(model, str) else "")
 
     def _as_before(self, events: str) -> "_Read | None":
         """The events, if they have the form that is known."""
@@ -55,12 +63,12 @@ class PieceReader:
                     return _NOTHING
                 self._form = _form_of(first, text, body.get("model"))
                 alike = _NOTHING if self._form is None else _alike(events, self._form)
-                return alike if len(alike[0]) >= _FEWEST_ALIKE else _one_by_one(events)
+                return alike if alike[0] >= _FEWEST_ALIKE else _one_by_one(events)
         return _NOTHING
 
 
-_Read = tuple[list[str], int, JSON]  # the pieces, how long their events are, and the model's name
-_NOTHING: _Read = ([], 0, "")
+_Read = tuple[int, int, str, JSON]  # how many events, how long they are, what they say, and the model's name
+_NOTHING: _Read = (0, 0, "", "")
 
 
 def says_more(told: dict[str, JSON]) -> bool:
@@ -92,7 +100,10 @@ def _form_of(event: str, text: str, model: JSON) -> _Form | None:
     found = _CONTENT.search(event)
     if found is None or event.count('"content"') != 1 or "\n" in event or orjson.loads(found[1]) != text:
         return None
-    return _Form(event[: found.start(1) + 1], event[found.end(1) - 1 :] + "\n\n", model)
+    before, behind = event[: found.start(1) + 1], event[found.end(1) - 1 :]
+    if "\\u" in before or "\\u" in behind:  # the word could be spelled with it
+        return None
+    return _Form(before, behind + "\n\n", model)
 
 
 def _alike(events: str, form: _Form) -> _Read:
@@ -109,11 +120,12 @@ def _alike(events: str, form: _Form) -> _Read:
     if not alike or before + before.join(pieces) != told or '\\","' in quoted or quoted[-2:] == '\\"':
         return _NOTHING
     try:
-        texts: list[str] = orjson.loads(f'["{quoted}]')
-    except orjson.JSONDecodeError:
+        texts = orjson.loads(f'["{quoted}]')
+        text = "".join(texts)
+    except (orjson.JSONDecodeError, TypeError):  # what stands there is more than a string
         return _NOTHING
-    is_whole = len(texts) == len(alike) and "" not in texts
-    return (texts, len(told) + len(alike) * len(behind), model) if is_whole else _NOTHING
+    count = len(alike)
+    return (count, len(told) + count * len(behind), text, model) if len(texts) == count and all(texts) else _NOTHING
 
 
 def _one_by_one(events: str) -> _Read:
@@ -128,7 +140,7 @@ def _one_by_one(events: str) -> _Read:
             texts.append(text)
             size += len(event) + 2
             model = body.get("model") or model
-    return texts, size, model
+    return len(texts), size, "".join(texts), model
 
 
 def _bodies(events: str) -> Iterable[tuple[str, Any]]:

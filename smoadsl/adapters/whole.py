@@ -17,7 +17,7 @@ from smoadsl.adapters.http_answer import Whole
 _LONGEST_HEAD = 4_096
 _HEAD = re.compile(rb"HTTP/1\.1 200(?: [ -~]*+)?(?:\r\n[A-Za-z0-9-]++:[ -~]*+)*+")
 _FRAMING = re.compile(
-    rb"\r\n(content-length|transfer-encoding|content-encoding|connection|upgrade|trailer): *+([ -~]*+)"
+    rb"\r\n(content-length|transfer-encoding|content-encoding|connection|proxy-connection|upgrade|trailer): *+([ -~]*+)"
 )
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")

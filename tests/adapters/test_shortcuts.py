@@ -1,7 +1,7 @@
 """Test shortcuts, to see that what is read the short way is what would be read with all care."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from smoadsl.adapters.base import Connection, Exchange, Fault, Message, Reply, Request, Sampling
 from smoadsl.adapters.dialect import PLAIN
 from smoadsl.adapters.gather import Gathering
+from smoadsl.adapters.http_answer import Answer
 from smoadsl.adapters.lines import Event
 from smoadsl.adapters.openai import OpenAI, request_body
 from smoadsl.adapters.openai_answer import CHAT
+from smoadsl.adapters.reading import _take_chunk, _take_events, _take_rest
 from smoadsl.adapters.recent import Recent
+from smoadsl.adapters.sse import Decoder
 
 ACME = Connection("acme", "http://127.0.0.1:1/v1")
 REQUEST = Request("m", (Message("user", "Why?"),))
@@ -131,6 +134,7 @@ EVENTS = (
     | st.builds(
         event, st.just("x"), delta=st.sampled_from([{"role": "assistant"}, {"refusal": "no"}, {"content": "y"}])
     )
+    | st.builds(cut_open, st.sampled_from(['x",[', ",", '],"z', ":", '},"z', 'x",{']))
     | st.sampled_from(["data: [DONE]", 'data: {"choices":[]}', ": ping", 'data: {"error":{"message":"no"}}', "data:"])
 )
 
@@ -163,6 +167,46 @@ def test_a_whole_chunk_is_read_at_once(texts: list[str], tail: list[str]) -> Non
     read = CHAT.pieces()
     read(events, 0)
     assert read(event("more") + "\n\n", 0) == (1, first - 1 + len("more") - len(texts[0]) + 1, "more", "m-1")
+
+
+class Silent:
+    """An answer of which nobody waits for anything."""
+
+    def progress(self) -> None:
+        pass
+
+
+def read_stream(chunks: Sequence[bytes], at_once: bool) -> tuple[Any, ...]:
+    """What comes of a stream in these chunks, and how much of it was lost."""
+    said: list[str] = []
+    so_far, decoder = Gathering(ACME, REQUEST, CHAT, said.append), Decoder("acme")
+    try:
+        for chunk in chunks:
+            if at_once:
+                _take_chunk(so_far, cast(Answer, Silent()), decoder, chunk)
+            else:
+                _take_events(so_far, cast(Answer, Silent()), decoder.feed(chunk))
+        _take_rest(so_far, decoder)
+        return "".join(said), so_far.reply(Exchange(7))
+    except Fault as fault:
+        return "".join(said), fault.kind, fault.message
+
+
+ENDED = {"model": "m-2", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+COUNTED = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+LINES = (
+    EVENTS.map(lambda one: f"{one}\n\n")
+    | st.sampled_from([f"data: {orjson.dumps(one).decode()}\n\n" for one in (ENDED, COUNTED)])
+    | st.sampled_from(["\n", "\n\n\n", "event: e\n", "data: x\r\n\r\n", "data: x", "\ufeff"])
+)
+
+
+@given(st.lists(LINES, max_size=12).map("".join), st.data())
+def test_a_stream_is_read_as_event_by_event_however_it_is_cut(stream: str, data: st.DataObject) -> None:
+    whole = stream.encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    chunks = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True) if start < end]
+    assert read_stream(chunks, at_once=True) == read_stream([whole], at_once=False)
 
 
 def stream_of(events: Iterable[str]) -> str:
