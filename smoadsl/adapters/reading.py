@@ -103,8 +103,9 @@ def _take_chunk(so_far: Gathering, answer: Answer, decoder: Decodes, chunk: byte
         if count:
             decoder.took(count)
             answer.progress()
+        elif (end := events.find("\n\n", place)) < 0:
+            return  # an empty line more than there are events
         else:
-            end = events.index("\n\n", place)
             _take_events(so_far, answer, decoder.again(events[place:end]))
             following = end + 2
         place = following

@@ -29,7 +29,7 @@ class Decoder:
             return None
         data = self._begun + chunk
         size = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
-        if b"\r" in chunk or b"\n\n\n" in data or size > LINE_LIMIT or len(data) - size > _MOST_BEGUN:
+        if b"\r" in chunk or size > LINE_LIMIT or len(data) - size > _MOST_BEGUN:
             return None
         try:
             text = data[:size].decode()

@@ -92,7 +92,8 @@ PARTS = [
     b"HTTP/1.1 200 OK", b"HTTP/1.1 200", b"HTTP/1.1 201 Created", b"\r\n", b"\r\n", b"\r\n", b"\r\n\r\n", b"\n", b"\r",
     b"Content-Length: ", b"content-length:", b"2", b"0", b"10", b"+", b" ", b"\t", b":", b"\0", b"\x7f", b"\xff",
     b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip", b"Connection: ", b"close", b"keep-alive", b"Upgrade: ws",
-    b"X-Name: ", b"X_Name: ", b"value", b"{}", b"2\r\n{}\r\n", b"0\r\n\r\n", b"0\r\n", b"2;a=b\r\n{}\r\n", b"a\r\n", b"Proxy-",
+    b"X-Name: ", b"X_Name: ", b"value", b"{}", b"2\r\n{}\r\n", b"0\r\n\r\n", b"0\r\n", b"2;a=b\r\n{}\r\n", b"a\r\n",
+    b"Proxy-",
 ]  # fmt: skip
 
 
