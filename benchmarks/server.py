@@ -13,6 +13,7 @@ import re
 import sys
 from collections import deque
 from functools import partial
+from itertools import cycle, islice
 
 import orjson
 
@@ -54,7 +55,7 @@ def _pieces() -> list[bytes]:
 
     usage = {"prompt_tokens": 120, "completion_tokens": EVENTS, "total_tokens": 120 + EVENTS}
     events = [event({"role": "assistant", "content": ""})]
-    events += [event({"content": f"word{number} "}) for number in range(EVENTS - 2)]
+    events += [event({"content": f"{word} "}) for word in islice(cycle(TEXT.split()), EVENTS - 2)]
     events += [event({}, "stop", usage=usage) + b"data: [DONE]\n\n"]
     size = EVENTS // WRITES
     chunks = [b"".join(events[at : at + size]) for at in range(0, EVENTS, size)]

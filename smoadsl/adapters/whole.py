@@ -25,8 +25,9 @@ _CHUNK = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
 
 def whole_of(data: bytes) -> Whole | None:
     """The answer, if that is all there is, and there is nothing to it: what the parser would make of it, or None."""
-    head, end, rest = data.partition(b"\r\n\r\n")
-    if not end or len(head) > _LONGEST_HEAD or not _HEAD.fullmatch(head):
+    end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
+    head, place = data[: max(end, 0)], end + 4
+    if not _HEAD.fullmatch(head):
         return None
     told = _FRAMING.findall(head.lower())
     framing = {name: value.rstrip() for name, value in told}
@@ -34,23 +35,23 @@ def whole_of(data: bytes) -> Whole | None:
         return None
     length = framing.get(b"content-length", b"")
     if framing.get(b"transfer-encoding") == b"chunked":
-        body = _joined(rest)
+        body = _joined(data, place)
     else:
-        body = rest if _LENGTH.fullmatch(length) and int(length) == len(rest) else None
+        body = data[place:] if _LENGTH.fullmatch(length) and place + int(length) == len(data) else None
     return None if body is None else Whole(head, body)
 
 
-def _joined(rest: bytes) -> bytes | None:
-    """The body that comes in these chunks, if the last of them is there."""
-    place, chunks = 0, list[bytes]()
-    while (size := _CHUNK.match(rest, place)) is not None:
+def _joined(data: bytes, place: int) -> bytes | None:
+    """The body that comes in the chunks from that place on, if the last of them is there."""
+    chunks: list[bytes] = []
+    while (size := _CHUNK.match(data, place)) is not None:
         end = size.end() + int(size[1], 16)
-        chunk = rest[size.end() : end]
+        chunk = data[size.end() : end]
         place = end + 2
-        if rest[end:place] != b"\r\n":
+        if data[end:place] != b"\r\n":
             return None
         if not chunk:
-            return b"".join(chunks) if place == len(rest) else None
+            return b"".join(chunks) if place == len(data) else None
         chunks.append(chunk)
     return None
 
