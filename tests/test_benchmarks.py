@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, contender, suites
+from benchmarks import compare, contender, rows, suites
 from benchmarks.compare import Job
 from benchmarks.contender import CLIENTS, Took
 from benchmarks.loops import new_loop
@@ -93,3 +93,10 @@ def test_the_command_prints_a_table() -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "critical path" in said.stdout
     assert "≤ 1.03" in said.stdout
+
+
+def test_rows_are_worked_through_and_counted() -> None:
+    cost = rows.measured(calls=3, characters=400, rows=20)
+    assert (cost.calls, cost.rows) == (3, 20)
+    assert cost.cpu_s > 0
+    assert cost.ledger_bytes > 20 * 3 * 400
