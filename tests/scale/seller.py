@@ -33,7 +33,7 @@ class Seller:
 
     def sold(self) -> list[dict[str, Any]]:
         """Each call: `what` it was, by a digest of what was asked, `at` what time, and whether it came with a `key`."""
-        lines = (self._folder / "sold").read_bytes().splitlines()
+        *lines, _ = (self._folder / "sold").read_bytes().split(b"\n")  # the last may still be on its way
         return [orjson.loads(line) for line in lines]
 
 

@@ -48,6 +48,7 @@ class Shop:
     seller: Seller
     cluster: Cluster
     rows: int = 0
+    begun: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def write(self, rows: int, provider: str = "", layer: str = "propose m * 2") -> None:
@@ -79,6 +80,7 @@ pipeline p {{
                 stderr=said,
                 stdin=subprocess.DEVNULL,
             )
+        self.begun.append(process)
         return Command(process, errors)
 
     def run(self, *options: str) -> "Command":
@@ -128,7 +130,11 @@ class Command:
 @pytest.fixture
 def shop(tmp_path: Path, cluster: Cluster) -> Iterator[Shop]:
     with selling(tmp_path / "seller", 0.05, cluster.environ) as seller:
-        yield Shop(tmp_path, seller, cluster)
+        shop = Shop(tmp_path, seller, cluster)
+        yield shop
+        for process in shop.begun:  # of a test that failed: else those after it find the cluster busy
+            process.kill()
+            process.wait()
 
 
 def test_workers_die_and_their_rows_are_done_again(shop: Shop) -> None:
