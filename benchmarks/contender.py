@@ -50,23 +50,24 @@ async def measure(opens: Opens, work: Work, base_url: str) -> Took:
     """Do the work, and measure it."""
     async with opens(work, base_url) as answer:
         await all_of(replace(work, prompts=min(work.prompts, _WARM_UP_PROMPTS)), answer)
-        _look_less_for_garbage()
-        memory, begun, cpu = _resident_bytes(), time.perf_counter(), _cpu_s()
+        look_less_for_garbage()
+        memory, begun, cpu = _resident_bytes(), time.perf_counter(), cpu_taken_s()
         ended = await all_of(work, answer)
-        cpu_s, wall_s = _cpu_s() - cpu, time.perf_counter() - begun
+        cpu_s, wall_s = cpu_taken_s() - cpu, time.perf_counter() - begun
         assert len(ended) == work.prompts
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Took(work.calls, cpu_s, wall_s, max(0, most - memory))
 
 
-def _look_less_for_garbage() -> None:
+def look_less_for_garbage() -> None:
     """As the `smoadsl` command does. Who makes many objects gains the more by it: so it is done for all."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
-def _cpu_s() -> float:
+def cpu_taken_s() -> float:
+    """The CPU time of this process so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -6,8 +6,6 @@ answers at once, and 32 rows are under way. `--share 0.01` works through a hundr
 
 import argparse
 import asyncio
-import gc
-import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -17,6 +15,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.contender import cpu_taken_s, look_less_for_garbage
 from benchmarks.server import TEXT
 from smoadsl.adapters.base import OnText, Reply, Request, Usage
 from smoadsl.calls.session import Session
@@ -79,30 +78,24 @@ async def _sat(folder: Path, calls: int, characters: int, rows: int) -> Cost:
     data = Data(folder / "in.jsonl")
     work = Work(plan, data, *data.measured())
     ledger = open_ledger(folder / "run")
-    begun_s = _cpu_s()
+    begun_s = cpu_taken_s()
     async with Session(plan.providers, {}, lambda kind, connection: _Quick(characters)) as session:
         sitting = await sit(work, ledger, session, Settings(32), Watch())
-    sat_s = _cpu_s()
+    sat_s = cpu_taken_s()
     assert sitting.progress.answered == rows
     job = ledger.job("")
     write_output(folder / "out.jsonl", data, lambda: ledger.results(job))
-    written_s = _cpu_s()
+    written_s = cpu_taken_s()
     await ledger.close()
     size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file())
     return Cost(calls, characters, rows, sat_s - begun_s, written_s - sat_s, size)
-
-
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rows", description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=float, default=1.0, help="of the whole work")
     share = parser.parse_args().share
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)  # as the command does
+    look_less_for_garbage()
     table = Table(
         "calls of a row", "characters", "rows", "CPU of a row", "to write it", "ledger of a row", "10 million"
     )

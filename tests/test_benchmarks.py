@@ -36,7 +36,7 @@ def only_ours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(suites, "in_turn", in_turn)
     if "flight" not in request.node.name:  # by how much a process grows is seen in a new one alone
         monkeypatch.setattr(compare, "run", run)
-    monkeypatch.setattr(contender, "_look_less_for_garbage", lambda: None)
+    monkeypatch.setattr(contender, "look_less_for_garbage", lambda: None)
 
 
 @pytest.mark.parametrize("name", SUITES)

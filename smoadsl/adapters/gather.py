@@ -30,9 +30,8 @@ class Wire:
     anything to wait for. `last` is the data of an event that says that nothing follows. `may_go_on`: text can follow
     after the word for the end, so that only the stream's own end is one. `pieces` gives what reads, in one stream,
     many events at once that bring nothing but text: those that stand there from a place on, each with the empty line
-    behind it. `plain` reads a
-    body that holds one whole text and its count, and nothing besides, as most do: it gives the reply that a `Gathering`
-    would come to, or None for all that is less plain.
+    behind it. `plain` reads a body that holds one whole text and its count, and nothing besides, as most do: it gives
+    the reply that a `Gathering` would come to, or None for all that is less plain.
     """
 
     name: str

@@ -171,7 +171,7 @@ class Coming:
             self._look_later()
             return
         self._given_up = fault
-        self._response.content.set_exception(TimeoutError())
+        content.set_exception(TimeoutError())
 
     def _is_dead(self) -> bool:
         """aiohttp closes a connection with a bad chunk in it, but never tells who waits for the rest of the body."""

@@ -98,7 +98,7 @@ class LineEvents:
         return None
 
     def again(self, text: str) -> Iterator[Event]:
-        """The event in a text that `plain` gave."""
+        """The event in the text that `plain` gave."""
         return self.feed(text.encode())
 
     def took(self, more: int) -> None:

@@ -43,7 +43,7 @@ class Decoder:
         return self._lines.is_between_lines or (self._lines.has_none and chunk.startswith(b"data:"))
 
     def again(self, text: str) -> Iterator[Event]:
-        """The event in one of the texts that `plain` gave."""
+        """The event in the text that `plain` gave, without its empty line."""
         if text.startswith("data: ") and "\n" not in text and len(text) < _MOST_BEGUN:
             self.took(1)
             return iter((Event("", text.removeprefix("data: ")),))
