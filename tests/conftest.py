@@ -1,6 +1,7 @@
 """Conftest, to give every test its options, expectations rewritten by `--accept` and more examples by `--profile long`,
-and to fail those that show a key."""
+to fail those that show a key, and to spare each what others left behind."""
 
+import gc
 import os
 
 import pytest
@@ -31,3 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def accepting(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--accept"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def heap_left_alone() -> None:
+    """What other modules left behind is not looked through for garbage: that stops an event loop, by its amount."""
+    gc.collect()
+    gc.freeze()

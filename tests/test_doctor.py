@@ -115,9 +115,9 @@ def test_silent_providers_are_waited_for_together_and_not_for_long() -> None:
     with walled(lambda _: [Ending.HOLD]) as wall:
         silent = [(Provider(f"p{n}", "openai", wall.url, Env("ACME_KEY")), ()) for n in range(5)]
         begun = time.monotonic()
-        found = examined(silent, {"ACME_KEY": CANARY}, within_s=0.4)
-        assert time.monotonic() - begun < 1.6, "one after another they would take 2 s"
-    assert {one.said.partition(" ")[2] for one in found} == {"gave no answer within 0.4 s"}
+        found = examined(silent, {"ACME_KEY": CANARY}, within_s=1.0)
+        assert time.monotonic() - begun < 4, "one after another they would take 5 s"
+    assert {one.said.partition(" ")[2] for one in found} == {"gave no answer within 1 s"}
     assert not any(one.well for one in found)
 
 

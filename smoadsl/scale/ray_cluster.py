@@ -29,11 +29,11 @@ class Cluster:
 
 
 def ray_library() -> Any:
-    """Ray, with its part for data sets. Raises `ClusterError` where it is not installed."""
+    """Ray. Raises `ClusterError` where it is not installed, or not with what its part for data sets needs."""
     _prepare()
     try:
+        import pyarrow  # noqa: F401
         import ray
-        import ray.data
     except ImportError:
         raise ClusterError('--engine ray needs Ray: pip install "smoadsl[ray]"') from None
     return ray
@@ -52,7 +52,7 @@ def connect(cluster: Cluster) -> tuple[Any, int]:
     with _silence():
         ray = ray_library()
         _start(ray, cluster)
-    _quiet(ray)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     try:
         _check_token(cluster.address)
         return ray, _workers(cluster, int(ray.cluster_resources().get("CPU", 0)))
@@ -93,16 +93,6 @@ def _silence() -> Iterator[None]:
         os.dup2(terminal, 2)
         os.close(terminal)
         os.close(nowhere)
-
-
-def _quiet(ray: Any) -> None:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.enable_operator_progress_bars = False
-    context.print_on_execution_start = False
-    context.target_max_block_size = 1  # each group of rows goes its own way
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _check_token(address: str | None) -> None:

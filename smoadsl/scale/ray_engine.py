@@ -6,12 +6,10 @@ The ledger is that of one machine, so that a run which was begun here is taken u
 import asyncio
 import re
 import secrets
-import threading
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import field
 from decimal import Decimal
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,9 @@ from smoadsl.scale.batch import Progress, Settings
 from smoadsl.scale.ledger import open_ledger
 from smoadsl.scale.ray_cluster import Cluster, ClusterError, connect
 from smoadsl.scale.ray_desk import Desk
+from smoadsl.scale.ray_flow import flow
 from smoadsl.scale.ray_order import Order
-from smoadsl.scale.ray_rows import COLUMN, numbers_as_bits, tables
-from smoadsl.scale.ray_worker import Worker
+from smoadsl.scale.ray_rows import numbers_as_bits
 from smoadsl.scale.records import Books
 from smoadsl.scale.rows import Data
 from smoadsl.scale.schema import LedgerError
@@ -37,8 +35,6 @@ _BETWEEN_LOOKS_S = 0.2
 _LAST_WORD_S = 10.0
 _LAST_ROWS_S = 20.0  # that were read and are not begun any more
 _CALLS_OF_DESK = 20_000  # that may wait there at once
-_GROUPS_UNDER_WAY = 4  # of one worker: while one comes to its end, the next have begun
-_LARGEST_GROUP = 500
 _NAMED = re.compile(r"(?!ray\.)[\w.]*(Error|Exception): ")  # a line that says what an error was
 
 
@@ -148,9 +144,8 @@ class _Run:
             if wrong := await self._desk.open.remote():
                 raise LedgerError(wrong)
             self.watch.begun(self)
-            flow = _Flow(self._rows(here))
-            flow.start()
-            await self._look_on(flow)
+            async with self._flowing(here) as flowing:
+                await self._look_on(flowing)
             ended = True
         except self.ray.exceptions.RayActorError:
             raise ClusterError("the process that keeps the ledger has died: the same command goes on") from None
@@ -174,40 +169,32 @@ class _Run:
         actor = self.ray.remote(Desk).options(**options, scheduling_strategy=here)
         return actor.remote(self.order.model_dump_json())
 
-    def _rows(self, here: Any) -> Any:
-        """The data set as Ray Data runs it: read here as a stream, worked on by a pool of actors."""
-        data, order = self.ray.data, self.order
-        each = self.taken.left // order.workers
-        size = max(1, min(order.rows_at_once // 2, each // _GROUPS_UNDER_WAY, _LARGEST_GROUP))
-        source = _source(data, partial(tables, order.data, self.taken.answered, size, order.desk))
-        pool = data.ActorPoolStrategy(
-            size=order.workers,
-            max_tasks_in_flight_per_actor=2 * _GROUPS_UNDER_WAY,
-            max_concurrent_calls_per_actor=_GROUPS_UNDER_WAY,
-        )
-        on_this_machine = {"ray.io/node-id": self.ray.get_runtime_context().get_node_id()}
-        rows = data.read_datasource(source, override_num_blocks=1, num_cpus=0, label_selector=on_this_machine)
-        return rows.map_batches(
-            Worker,
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=pool,
-            num_cpus=1,
-            fn_constructor_args=[order.model_dump_json()],
-        )
+    @asynccontextmanager
+    async def _flowing(self, here: Any) -> AsyncIterator[asyncio.Future[None]]:
+        """The rows as they go through the workers. At its end none does any more, whatever ended it."""
+        task = self.ray.remote(flow).options(num_cpus=0, max_retries=0, scheduling_strategy=here)
+        flowing = task.remote(self.order.model_dump_json(), self.taken.answered, self.taken.left)
+        ended = asyncio.wrap_future(flowing.future())
+        try:
+            yield ended
+        finally:
+            self.ray.cancel(flowing, force=True)
+            with suppress(Exception):  # what went wrong is told by whoever looked on
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await ended
 
-    async def _look_on(self, flow: "_Flow") -> None:
+    async def _look_on(self, ended: asyncio.Future[None]) -> None:
         """Tell how far it is until all rows went through, or it is over before."""
-        while flow.is_alive():
-            await asyncio.sleep(_BETWEEN_LOOKS_S)
+        while not ended.done():
+            await asyncio.wait([ended], timeout=_BETWEEN_LOOKS_S)
             under_way = self._heard(await self._desk.progress.remote())
             self.watch.on_progress(self._progress)
             if self._progress.why and not under_way:
-                await flow.ended(_LAST_ROWS_S)
+                await asyncio.wait([ended], timeout=_LAST_ROWS_S)
                 return
-        if flow.failed is not None:
+        if (error := ended.exception()) is not None:
             self._heard(await self._desk.progress.remote())
-            raise ClusterError(f"Ray gave up: {_sentence(flow.failed)}; the same command goes on")
+            raise ClusterError(f"Ray gave up: {_sentence(error)}; the same command goes on")
 
     def _heard(self, said: bytes) -> int:
         """Take over what the desk says, and return how many rows are under way. Raises `LedgerError`."""
@@ -218,47 +205,6 @@ class _Run:
         if told["fault"]:
             raise LedgerError(told["fault"])
         return int(told["under_way"])
-
-
-class _Flow(threading.Thread):
-    """Has Ray Data run a data set, in a thread, as that blocks."""
-
-    def __init__(self, rows: Any) -> None:
-        super().__init__(name="rows", daemon=True)
-        self._rows = rows
-        self._stopped = False
-        self.failed: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            for _ in self._rows.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-                if self._stopped:
-                    return
-        except Exception as error:
-            self.failed = error
-
-    async def ended(self, at_most_s: float) -> None:
-        """Wait for its end for so long, then end it."""
-        await asyncio.to_thread(self.join, at_most_s)
-        self._stopped = True
-
-
-def _source(data: Any, read: partial[Any]) -> Any:
-    """A data set that one task reads as a stream."""
-    from ray.data.block import BlockMetadata
-
-    class Source(data.Datasource):  # type: ignore[misc]
-        def get_name(self) -> str:
-            return COLUMN
-
-        def estimate_inmemory_data_size(self) -> None:
-            return None
-
-        def get_read_tasks(self, parallelism: int, *given: Any, **options: Any) -> list[Any]:
-            known = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
-            return [data.ReadTask(read, known)]
-
-    return Source()
 
 
 def _sentence(error: BaseException) -> str:

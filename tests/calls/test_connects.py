@@ -1,7 +1,6 @@
 """Test connects, to begin thousands of calls at once and see that the loop stays free for all else."""
 
 import asyncio
-import gc
 import multiprocessing
 import resource
 from collections import Counter
@@ -64,16 +63,6 @@ async def longest_turn_s() -> float:
         return worst
 
 
-@pytest.fixture
-def heap_left_alone() -> Iterator[None]:
-    """Nothing that other tests left behind is looked through for garbage: that too stops the loop, by their number."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("heap_left_alone")
 def test_f93_many_connects_at_once_leave_the_loop_free(
     server: tuple[Pipe, str], request: pytest.FixtureRequest
 ) -> None:

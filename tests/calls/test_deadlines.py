@@ -58,7 +58,7 @@ def test_a_call_on_real_sockets_ends_in_time(
                 begun = monotonic()
                 at = asyncio.get_running_loop().time() + IN_S
                 calls = await asyncio.gather(*(asked(caller, [route], deadline_at=at, stream=stream) for _ in range(4)))
-                assert monotonic() - begun < IN_S + LATE_S + 0.1  # for a machine that is busy
+                assert monotonic() - begun < IN_S + LATE_S + 0.5  # for a machine that is busy
                 assert not any(call.reply for call in calls)
                 lane = session.lane(ROUTE)
                 assert (lane.under_way, lane.line.head) == (0, None)
