@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from smoadsl.adapters.alarm import Alarm
@@ -117,11 +118,14 @@ class Turn:
     without it, so that it is not sent where the budget does not hold it."""
 
     number: int
-    patience: int = 0
-    others: bool = False
-    again: bool = False
-    extra: bool = False
+    patience: int
+    others: bool
+    again: bool
+    extra: bool
 
+
+turn_of = lru_cache(maxsize=256)(Turn)
+"""A turn; nearly all are alike."""
 
 OK = "ok"
 CACHED = "cached"
@@ -129,17 +133,20 @@ CACHED = "cached"
 HEDGE_LOST = "hedge_lost"
 """The message with which the slower of two copies is cancelled."""
 
+_LOST = (HEDGE_LOST, "the other copy was faster")
 _CANCELLED = ("cancelled", "not waited for any longer")
 
 
 class Attempts:
-    """Makes the attempts of one call."""
+    """Makes the attempts of one call, through a session. Each is paid for by `account`."""
+
+    __slots__ = ("account", "ask", "on_attempt", "session")
 
     def __init__(self, session: Session, ask: Ask, account: Account, on_attempt: OnAttempt) -> None:
-        self._session = session
-        self._ask = ask
-        self._account = account
-        self._on_attempt = on_attempt
+        self.session = session
+        self.ask = ask
+        self.account = account
+        self.on_attempt = on_attempt
 
     async def make(
         self, route: Route, turn: Turn, on_sent: Callable[[], None] | None = None, on_text: OnText | None = None
@@ -148,89 +155,73 @@ class Attempts:
 
         Raises `Exhausted` when the budget does not hold what is needed. A cancellation is passed on, and told.
         """
-        now = self._session.loop.time
+        session, ask, number = self.session, self.ask, turn.number
+        now = session.loop.time
         queued_at = now()
-        ask, number = self._ask, turn.number
         request = request_of(route, ask)
-        way = self._session.way(route)
-        lane = way.lane
+        provider, gate, lane = session.way(route)
         try:
             weight = weight_of(request)
-            leave = await way.gate.enter(lane, weight, ask.owner, turn.patience, turn.others, turn.again, queued_at)
+            leave = await gate.enter(lane, weight, ask.owner, turn.patience, turn.others, turn.again, queued_at)
         except TurnedAway as away:
             return _failed(number, route, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)
         begun = now()
         queued_s = begun - queued_at
-        within_s = route.ttft_s or way.provider.ttft_s
+        within_s = route.ttft_s or provider.ttft_s
         first = None if within_s is None and on_text is None else FirstText(within_s, on_text)
+        bill: Bill | None = None
         try:
             if not turn.again:
                 lane.tries.called()
-            bill = self._account.bill(request.n * route.sampling.max_tokens, turn.extra)
-            reply = await self._send(route, way.provider, request, bill, on_sent, first)
-        except Fault as fault:
-            lane.failed(leave, fault, now())
-            return _failed(number, route, fault, now() - begun, queued_s, first.after_s if first else None)
-        except asyncio.CancelledError as cancelled:
-            lane.let_go(leave, now())
-            is_lost = HEDGE_LOST in cancelled.args
-            outcome, why = (HEDGE_LOST, "the other copy was faster") if is_lost else _CANCELLED
+            bill = self.account.bill(request.n * route.sampling.max_tokens, turn.extra)
+            adapter, secrets = session.opened(provider.name)
+            if on_sent is not None:
+                on_sent()
+            with Alarm(session.countdown(route.timeout_s or provider.timeout_s), session.loop):
+                answering = adapter.complete(request) if first is None else first.complete(adapter, request, secrets)
+                reply = keyless(await answering, secrets)
+        except BaseException as error:
             text_after_s = first.after_s if first else None
-            self._on_attempt(Attempt(number, route, outcome, why, now() - begun, queued_s, None, True, text_after_s))
-            raise
-        except Exhausted as exhausted:
+            fault = self._fault_of(error, route, provider, first) if bill is not None else None
+            if bill is not None:
+                bill.failed(billed=fault is None or fault.billed)
+            if fault is not None:
+                lane.failed(leave, fault, now())
+                return _failed(number, route, fault, now() - begun, queued_s, text_after_s)
             lane.let_go(leave, now())
-            if not turn.extra:
-                raise
-            return _failed(number, route, Fault(FaultKind.LOCAL, str(exhausted)), 0.0, queued_s, sent=False)
-        except BaseException:
-            lane.let_go(leave, now())
+            if isinstance(error, Exhausted) and turn.extra:
+                return _failed(number, route, Fault(FaultKind.LOCAL, str(error)), 0.0, queued_s, sent=False)
+            if isinstance(error, asyncio.CancelledError):
+                outcome, why = _LOST if HEDGE_LOST in error.args else _CANCELLED
+                took_s = now() - begun
+                self.on_attempt(Attempt(number, route, outcome, why, took_s, queued_s, None, True, text_after_s))
             raise
         else:
+            bill.answered(reply.usage, route.price)
             ended_at = now()
             lane.answered(leave, reply, ended_at)
             text_after_s = None if first is None else first.after_s
             return Attempt(number, route, OK, "", ended_at - begun, queued_s, reply, False, text_after_s)
         finally:
-            way.gate.leave(leave)
+            gate.leave(leave)
 
-    async def _send(
-        self,
-        route: Route,
-        provider: Provider,
-        request: Request,
-        bill: Bill,
-        on_sent: Callable[[], None] | None,
-        first: FirstText | None,
-    ) -> Reply:
-        timeout_s = route.timeout_s or provider.timeout_s
-        try:
-            adapter = self._session.adapter(provider.name)
-            if on_sent is not None:
-                on_sent()
-            secrets = self._session.secrets(provider.name)
-            with Alarm(self._session.countdown(timeout_s), self._session.loop):
-                if first is None:
-                    reply = keyless(await adapter.complete(request), secrets)
-                else:
-                    reply = keyless(await first.complete(adapter, request, secrets), secrets)
-        except Fault as failed:
-            fault = keyless_fault(failed, self._session.secrets(provider.name))
-        except TimeoutError:
-            what, within_s = ("text", first.within_s) if first and first.is_late else ("whole answer", timeout_s)
-            fault = Fault(FaultKind.TIMEOUT, f"{provider.name} gave no {what} within {within_s:g} s", billed=True)
-        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
-            bill.failed(billed=True)
-            raise
-        except BaseException as error:  # an adapter of another package: its mistakes fail one call, not the run
-            fault = Fault(
-                FaultKind.LOCAL, f"the adapter of {provider.name} failed with {type(error).__name__}", billed=True
-            )
-        else:
-            bill.answered(reply.usage, route.price)
-            return reply
-        bill.failed(fault.billed)
-        raise fault
+    def _fault_of(
+        self, error: BaseException, route: Route, provider: Provider, first: FirstText | None
+    ) -> Fault | None:
+        """The fault that ended what was sent; None where it was given up from here."""
+        match error:
+            case Fault():
+                return keyless_fault(error, self.session.secrets(provider.name))
+            case TimeoutError() if first is not None and first.is_late:
+                what, within_s = "text", first.within_s or 0.0
+            case TimeoutError():
+                what, within_s = "whole answer", route.timeout_s or provider.timeout_s
+            case asyncio.CancelledError() | KeyboardInterrupt() | SystemExit():
+                return None
+            case _:  # an adapter of another package: its mistakes fail one call, not the run
+                message = f"the adapter of {provider.name} failed with {type(error).__name__}"
+                return Fault(FaultKind.LOCAL, message, billed=True)
+        return Fault(FaultKind.TIMEOUT, f"{provider.name} gave no {what} within {within_s:g} s", billed=True)
 
 
 def _not_sent_again(fault: Fault) -> Fault:

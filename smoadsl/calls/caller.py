@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from smoadsl.adapters.base import Fault, FaultKind, OnText, Reply
-from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, OnAttempt, Turn, request_of
+from smoadsl.calls.attempt import CACHED, Account, Ask, Attempt, Attempts, OnAttempt, request_of, turn_of
 from smoadsl.calls.cache import Kept
 from smoadsl.calls.hedge import Copy, OnSent, race
 from smoadsl.calls.lane import NEVER_WAITS, Lane
@@ -33,16 +33,15 @@ class Caller:
         """The reply and the route that gave it, or the last `Fault`. The first route is the model's own, the others are
         its fallbacks. Once text has reached `on_text` nothing is tried again: a reader saw it. Each attempt is paid for
         by `account`, and what that raises ends the call."""
-        attempts = Attempts(self._session, ask, account, on_attempt)
-        call = _Call(self._session, self._random, routes, ask, attempts, on_attempt, on_text)
+        call = _Call(Attempts(self._session, ask, account, on_attempt), self._random, routes, on_text)
         return call.answer() if self._cache is None else self._found_or_kept(self._cache, call)
 
     async def _found_or_kept(self, cache: Kept, call: "_Call") -> tuple[Route, Reply]:
         """The answer that is known, else the one that is bought, which is known from then on."""
-        own, sample = call.routes[0], call.ask.sample
-        provider, request = self._session.providers[own.provider], request_of(own, call.ask)
+        own, ask = call.routes[0], call.attempts.ask
+        sample, provider, request = ask.sample, self._session.providers[own.provider], request_of(own, ask)
         if (known := await cache.find(provider, own, request, sample)) is not None:
-            call.on_attempt(Attempt(1, own, CACHED, "", 0.0, answer=known, why="it was answered before"))
+            call.attempts.on_attempt(Attempt(1, own, CACHED, "", 0.0, answer=known, why="it was answered before"))
             if call.on_text is not None:
                 call.on_text(known.text)
             return own, known
@@ -55,12 +54,9 @@ class Caller:
 class _Call:
     """One call on its way: `place` is that of the route it is at, `faults` are those met there."""
 
-    session: Session
+    attempts: Attempts
     random: Random
     routes: Sequence[Route]
-    ask: Ask
-    attempts: Attempts
-    on_attempt: OnAttempt
     on_text: OnText | None
     number: int = 0
     place: int = 0
@@ -85,7 +81,7 @@ class _Call:
             following, other = self._next(ended, ended.answer)
             if ended.sent:
                 name = "" if other is None else self.routes[other].name
-                self.on_attempt(ended.followed(following.why, following.wait_s, name, self.shown))
+                self.attempts.on_attempt(ended.followed(following.why, following.wait_s, name, self.shown))
             if following.wait_s is not None:
                 await asyncio.sleep(following.wait_s)
             elif other is not None:
@@ -113,7 +109,7 @@ class _Call:
         route, lane = ended.by, self._lane(self.place)
         ahead = [place for place in range(self.place + 1, len(self.routes)) if self._suits(fault, place, now)]
         if ended.sent:
-            left_s = math.inf if self.ask.deadline_at is None else self.ask.deadline_at - now
+            left_s = math.inf if self.attempts.ask.deadline_at is None else self.attempts.ask.deadline_at - now
             standing = Standing(
                 tuple(self.faults),
                 attempts=self.number,
@@ -140,23 +136,18 @@ class _Call:
         return larger or rule_of(fault).elsewhere is not Elsewhere.LARGER
 
     def _retries(self, route: Route) -> int:
-        return self.session.providers[route.provider].retries if route.retries is None else route.retries
+        return self.attempts.session.providers[route.provider].retries if route.retries is None else route.retries
 
     def _lane(self, place: int) -> Lane:
-        return self.session.lane(self.routes[place])
+        return self.attempts.session.lane(self.routes[place])
 
     # ---- attempts
 
     def _attempt(self, route: Route, on_sent: OnSent | None = None) -> Copy:
         self.number += 1
-        retries = self._retries(route)
-        turn = Turn(
-            self.number,
-            patience=retries - len(self.faults) if retries else NEVER_WAITS,
-            others=self.place + 1 < len(self.routes),
-            again=bool(self.faults) or self.cut is not None,
-            extra=self.cut is not None,
-        )
+        retries, faults, is_longer = self._retries(route), len(self.faults), self.cut is not None
+        patience = retries - faults if retries else NEVER_WAITS
+        turn = turn_of(self.number, patience, self.place + 1 < len(self.routes), faults > 0 or is_longer, is_longer)
         return self.attempts.make(route, turn, on_sent, self._show if self.on_text else None)
 
     async def _hedged(self, route: Route, after_s: float) -> Attempt:
@@ -170,11 +161,11 @@ class _Call:
             self._lane(place).tries.spend()
             self.number += 1
             copy = self.number
-            return self.attempts.make(self.routes[place], Turn(copy, again=True, extra=True))
+            return self.attempts.make(self.routes[place], turn_of(copy, 0, False, True, True))
 
         def lost(end: Attempt) -> None:
             if end.sent:
-                self.on_attempt(end.followed("the other copy is waited for"))
+                self.attempts.on_attempt(end.followed("the other copy is waited for"))
 
         first = partial(self._attempt, route)
         ended = await race(first, second, after_s, lambda end: end.number != copy or not self.shown, lost)
@@ -204,18 +195,18 @@ class _Call:
         """The answer, if it is one: what was cut at max_tokens may be asked for once more, or be none at all."""
         route = ended.by
         if reply.finish != "length" or self._may_be_cut(route):
-            self.on_attempt(ended)
+            self.attempts.on_attempt(ended)
             return route, reply
         most = route.sampling.max_tokens
         if route.length == "fail":
             message = f"the answer of {route.name} was cut at max_tokens = {most}"
             told = ended.followed("an answer that is cut is none here")
-            self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
+            self.attempts.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
             raise Fault(FaultKind.LENGTH, message, billed=True)
         self.cut = route, reply
         self.routes = [replace(r, sampling=replace(r.sampling, max_tokens=2 * most)) for r in self.routes]
         told = ended.followed("twice as long an answer is asked for", wait_s=0.0)
-        self.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
+        self.attempts.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
         return None
 
     def _may_be_cut(self, route: Route) -> bool:

@@ -32,6 +32,13 @@ class Way(NamedTuple):
     lane: Lane
 
 
+class Opened(NamedTuple):
+    """A provider that can be asked."""
+
+    adapter: Adapter
+    secrets: Secrets
+
+
 class Session:
     """An asynchronous context manager. `environ` is where keys are looked up, `opener` how adapters are made, `allowed`
     where keys may go beside what is well known. Entering raises `Unbound` when one would go elsewhere."""
@@ -46,8 +53,7 @@ class Session:
         self.providers = providers
         self._keys = Keys(environ, allowed)
         self._opener = opener
-        self._adapters: dict[str, Adapter] = {}
-        self._secrets: dict[str, Secrets] = {}
+        self._opened: dict[str, Opened] = {}
         self._gates: dict[str, Gate] = {}
         self._ways: dict[tuple[str, str], Way] = {}
         self._countdowns: dict[float, Countdown] = {}
@@ -70,19 +76,20 @@ class Session:
             gate.close()
         await self._stack.aclose()
 
-    def adapter(self, name: str) -> Adapter:
-        """The provider's adapter. Raises `Fault` when a key that it needs is not set, or not for it."""
-        if name not in self._adapters:
+    def opened(self, name: str) -> Opened:
+        """The provider's adapter, and what may not stand in its answers. Raises `Fault` when a key that it needs is not
+        set, or not for it."""
+        opened = self._opened.get(name)
+        if opened is None:
             connection = self.connection(name)
             adapter = self._opener(self.providers[name].adapter, connection)
-            self._secrets[name] = Secrets(connection.secrets)
             self._stack.push_async_callback(adapter.aclose)
-            self._adapters[name] = adapter
-        return self._adapters[name]
+            opened = self._opened[name] = Opened(adapter, Secrets(connection.secrets))
+        return opened
 
     def secrets(self, name: str) -> Secrets:
         """What may not stand in an answer of a provider; nothing before its adapter is open."""
-        return self._secrets.get(name, _NO_SECRETS)
+        return self._opened[name].secrets if name in self._opened else _NO_SECRETS
 
     def connection(self, name: str) -> Connection:
         """What the provider is reached by. Raises `Fault` when a key that it needs is not set, or not for it."""

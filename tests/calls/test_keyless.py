@@ -83,5 +83,5 @@ def test_a_session_knows_which_headers_are_secret() -> None:
     headers: dict[str, str | Env] = {"X-Title": "a study of mixtures", "x-gateway": Env("GATEWAY")}
     lab = Provider("lab", "openai", "http://127.0.0.1:1/v1", Env("LAB_KEY"), headers)
     session = Session({"lab": lab}, {"LAB_KEY": KEY, "GATEWAY": "gateway-0123456789"})
-    session.adapter("lab")
+    session.opened("lab")
     assert session.secrets("lab") == (KEY, "gateway-0123456789")

@@ -47,7 +47,7 @@ def connected(provider: Provider, *allowed: str, environ: Mapping[str, str] | No
     async def main() -> None:
         bounds = frozenset(bound_of(text) for text in allowed)
         async with Session({provider.name: provider}, AllSet() if environ is None else environ, opened, bounds) as one:
-            one.adapter(provider.name)
+            one.opened(provider.name)
 
     asyncio.run(main())
     return given[0]
@@ -153,7 +153,7 @@ def test_all_that_is_missing_is_told_at_once_and_can_be_pasted() -> None:
 
 def test_a_session_that_was_not_entered_gives_no_key_either() -> None:
     with pytest.raises(Fault, match="that was never allowed"):
-        Session({"lab": LAB}, AllSet(), lambda kind, connection: Scripted(lambda _: "Fine.")).adapter("lab")
+        Session({"lab": LAB}, AllSet(), lambda kind, connection: Scripted(lambda _: "Fine.")).opened("lab")
 
 
 @pytest.mark.parametrize(
