@@ -97,19 +97,20 @@ class Budget:
             if budget._end is not None:
                 yield budget._end - (0.0 if last and budget is self else budget._last_s), budget
 
-    def reserve(self, cost: Cost, last: bool = False, extra: bool = False) -> None:
-        """Take the worst case of a call before it is sent. Raises `Exhausted`, and then takes nothing. That something
-        `extra` does not fit does not make the budget spent."""
-        self._check(cost, last, extra)
+    def reserve(self, cost: Cost, last: bool = False, extra: bool = False, calls: int = 0) -> None:
+        """Take the worst case of an attempt before it is sent, and so many calls that begin with it. Raises
+        `Exhausted`, and then takes nothing. That something `extra` does not fit does not make the budget spent."""
+        calls += cost.calls
+        self._check(calls, cost, last, extra)
         around = self._around
         while around is not None:
-            around._check(cost, False, extra)
+            around._check(calls, cost, False, extra)
             around = around._around
-        self._take(cost.calls, cost.tokens, cost.usd)
+        self._take(calls, cost.tokens, cost.usd)
 
-    def settle(self, reserved: Cost, actual: Cost) -> None:
-        """Give back what a call did not need."""
-        self._take(actual.calls - reserved.calls, actual.tokens - reserved.tokens, actual.usd - reserved.usd)
+    def settle(self, reserved: Cost, tokens: int = 0, usd: Decimal = NO_COST.usd) -> None:
+        """Give back what an attempt did not need of what was reserved, as it took so much. A call stays one."""
+        self._take(0, tokens - reserved.tokens, usd - reserved.usd)
 
     def _take(self, calls: int, tokens: int, usd: Decimal) -> None:
         budget: Budget | None = self
@@ -124,14 +125,14 @@ class Budget:
         """Whether this budget or one around it has any limit."""
         return any(budget._limits != Limits() for budget in self._chain())
 
-    def _check(self, cost: Cost, last: bool, extra: bool) -> None:
+    def _check(self, calls: int, cost: Cost, last: bool, extra: bool) -> None:
         if self._spent and not last:
             raise Exhausted(self._spent)
         limits = self._limits
         if not self._counts:
             return
         kept = NO_COST if last or self._aside is None else self._aside()
-        if limits.calls is not None and self._calls + kept.calls + cost.calls > limits.calls:
+        if limits.calls is not None and self._calls + kept.calls + calls > limits.calls:
             spent = f"the budget of {limits.calls:,} calls is spent"
         elif limits.tokens is not None and self._tokens + kept.tokens + cost.tokens > limits.tokens:
             spent = f"the budget of {limits.tokens:,} tokens is spent"

@@ -19,7 +19,7 @@ from smoadsl.calls.caller import Caller
 from smoadsl.calls.route import Route
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
-from smoadsl.runtime.meter import Books, Meter, cost_at_most
+from smoadsl.runtime.meter import Books, Meter
 from smoadsl.runtime.seeds import seed_for
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
@@ -127,8 +127,7 @@ class Asker:
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
         n, books, budget = len(place.samples) or 1, self._books, self.budget
-        size = size_of_all(messages)
-        meter = Meter(books, budget, last, lambda most: cost_at_most(call, size, schema, 0, most))
+        meter = Meter(books, budget, last, call, size_of_all(messages), schema)
         deadline_at = None
         if budget is not None:
             deadline_at = budget.deadline(last)
@@ -139,9 +138,7 @@ class Asker:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
-        routes: Sequence[Route] = call.routes
-        if any(route.sampling.seed is not None for route in routes):
-            routes = [self._seeded(route, place) for route in routes]
+        routes = self._seeded(call.routes, place)
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
         ask = Ask(messages, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
@@ -183,12 +180,15 @@ class Asker:
         timed = self.budget is not None and isinstance(failed, TimeoutError)
         return Fault(FaultKind.LOCAL, str(self.budget.time_is_up(last) if self.budget and timed else failed))
 
-    def _seeded(self, route: Route, place: Place) -> Route:
+    def _seeded(self, routes: Sequence[Route], place: Place) -> Sequence[Route]:
         """A model's seed is mixed with agent and round, so that equal models do not answer alike."""
-        if route.sampling.seed is None:
-            return route
-        mixed = seed_for(self._seed, route.sampling.seed, place.agent, place.layer, place.round)
-        return replace(route, sampling=replace(route.sampling, seed=mixed))
+        seeded = routes
+        for at, route in enumerate(routes):
+            if (seed := route.sampling.seed) is not None:
+                mixed = seed_for(self._seed, seed, place.agent, place.layer, place.round)
+                other = replace(route, sampling=replace(route.sampling, seed=mixed))
+                seeded = [*seeded[:at], other, *seeded[at + 1 :]]
+        return seeded
 
     # Events of every call are made without a detour: there are many. Their fields come in the order of the class.
 

@@ -1,7 +1,7 @@
 """Meter, to count what one call takes, attempt by attempt: in the run's books, and in the pipeline's budget."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -66,67 +66,59 @@ NOTHING = Worst(NO_COST, 0, 0, True)
 
 
 class Meter:
-    """The account of one call. `worst` says what an attempt takes at most that may answer so many tokens.
+    """The account of one call, which is sent messages of so many bytes.
 
     Every attempt reserves its worst case before it is sent. One that brought no answer but may be billed is charged as
     much; what another has reserved and not needed, the next one takes over.
     """
 
-    def __init__(self, books: Books, budget: Budget | None, last: bool, worst: Callable[[int], Worst]) -> None:
-        self._books = books
-        self._budget = budget
+    def __init__(
+        self, books: Books, budget: Budget | None, last: bool, call: Call, size: int, schema: Mapping[str, Any] | None
+    ) -> None:
+        self.books = books
+        self.budget = budget
         self._last = last
-        self._worst_of = worst
+        self._call = call
+        self._size = size
+        self._schema = schema
         self._known = NOTHING  # the worst of the attempt that was asked for last, which may answer so many tokens:
         self._known_for = 0
         self._spare = NO_COST
 
     def _worst(self, max_tokens: int) -> Worst:
         if self._known_for != max_tokens:
-            self._known, self._known_for = self._worst_of(max_tokens), max_tokens
+            self._known = cost_at_most(self._call, self._size, self._schema, 0, max_tokens)
+            self._known_for = max_tokens
         return self._known
 
     def open(self, late: bool, max_tokens: int) -> None:
         """Reserve the call and its first attempt before it begins. Raises `Exhausted`."""
-        if self._budget is None:
+        if self.budget is None:
             return
         if late:
-            raise self._budget.time_is_up(self._last)
+            raise self.budget.time_is_up(self._last)
         cost = self._worst(max_tokens).cost
-        self._budget.reserve(Cost(1, cost.tokens, cost.usd), self._last)  # a call that has begun stays one
+        self.budget.reserve(cost, self._last, calls=1)
         self._spare = cost
 
     def bill(self, max_tokens: int, extra: bool = False) -> "Bill":
         """Reserve an attempt. Raises `Exhausted` when one before it was billed and the budget holds no other."""
         worst = self._worst(max_tokens)
-        if self._budget is not None and self._spare is not worst.cost:
-            self._give_back()
-            self._budget.reserve(worst.cost, self._last, extra)
+        if self.budget is not None and self._spare is not worst.cost:
+            self.close()
+            self.budget.reserve(worst.cost, self._last, extra)
         self._spare = NO_COST
         return Bill(self, worst)
 
-    def answered(self, worst: Worst, usage: Usage, price: Price | None) -> None:
-        """An attempt has its reply. What the provider did not count stays reserved as it was."""
-        usd = price.of(usage) if price else _NOTHING
-        self._books.took(usage.input_tokens, usage.output_tokens, float(usd), usage.estimated, price is None)
-        if self._budget is not None and not usage.estimated:
-            self._budget.settle(worst.cost, Cost(0, usage.input_tokens + usage.output_tokens, usd))
-
-    def failed(self, worst: Worst, billed: bool) -> None:
-        """An attempt brought no answer: if it may be billed, what was reserved for it is spent."""
-        if billed:
-            self._books.took(worst.input_tokens, worst.output_tokens, float(worst.cost.usd), True, not worst.is_priced)
-            return
-        self._give_back()
-        self._spare = worst.cost
+    def spare(self, cost: Cost) -> None:
+        """What was reserved for an attempt and not needed waits for the next."""
+        self.close()
+        self._spare = cost
 
     def close(self) -> None:
-        """Nothing more comes of the call."""
-        self._give_back()
-
-    def _give_back(self) -> None:
-        if self._budget is not None and self._spare is not NO_COST:
-            self._budget.settle(self._spare, NO_COST)
+        """Nothing more comes of what is reserved and waits: it is given back."""
+        if self.budget is not None and self._spare is not NO_COST:
+            self.budget.settle(self._spare)
         self._spare = NO_COST
 
 
@@ -138,10 +130,21 @@ class Bill:
     worst: Worst
 
     def answered(self, usage: Usage, price: Price | None) -> None:
-        self.meter.answered(self.worst, usage, price)
+        """It has its reply. What the provider did not count stays reserved as it was."""
+        budget, tokens_in, tokens_out = self.meter.budget, usage.input_tokens, usage.output_tokens
+        usd = price.of(usage) if price else _NOTHING
+        self.meter.books.took(tokens_in, tokens_out, float(usd), usage.estimated, price is None)
+        if budget is not None and not usage.estimated:
+            budget.settle(self.worst.cost, tokens_in + tokens_out, usd)
 
     def failed(self, billed: bool) -> None:
-        self.meter.failed(self.worst, billed)
+        """It brought no answer: if it may be billed, what was reserved for it is spent."""
+        worst = self.worst
+        if billed:
+            usd = float(worst.cost.usd)
+            self.meter.books.took(worst.input_tokens, worst.output_tokens, usd, True, not worst.is_priced)
+        else:
+            self.meter.spare(worst.cost)
 
 
 def cost_at_most(
