@@ -85,8 +85,12 @@ class There:
         whole = self._whole
         return Exchange(len(whole.body), allowances_of(whole.headers) if may_tell_of_limits(whole.head) else ())
 
-    async def json(self) -> JSON:
+    def value(self) -> JSON:
+        """The whole body as one JSON value, for which nobody has to wait."""
         return _read(self._connection.provider, self._whole.body, has_known_end=True)
+
+    async def json(self) -> JSON:
+        return self.value()
 
     async def chunk(self) -> bytes:
         chunk, self._left = self._left, b""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from smoadsl.adapters.base import Connection, Fault, FaultKind, OnText, Reply, Request
 from smoadsl.adapters.gather import Gathering, Wire
-from smoadsl.adapters.http_answer import Answer
+from smoadsl.adapters.http_answer import Answer, There
 from smoadsl.adapters.lines import Event
 from smoadsl.adapters.sse import Decoder
 
@@ -39,7 +39,7 @@ async def read_reply(
 ) -> Reply:
     """The reply that an answer holds, or the fault that stands in its place."""
     if on_text is None:
-        body = await answer.json()
+        body = answer.value() if isinstance(answer, There) else await answer.json()
         if request.n == 1 and (plain := wire.plain(request, body, answer.exchange)) is not None:
             return plain
         so_far = Gathering(connection, request, wire)

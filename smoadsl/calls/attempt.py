@@ -21,12 +21,13 @@ from smoadsl.calls.session import Session
 
 @value(frozen=True, slots=True)
 class Ask:
-    """What is asked, whoever answers. `tag` says which call of a run it is, `owner` whose (callers take turns),
-    `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when it must have ended.
-    `n`: how many answers one request is to bring. `row`: the fields of the row that is asked about, of which each route
-    names those that it is given."""
+    """What is asked, whoever answers: messages of `size` bytes. `tag` says which call of a run it is, `owner` whose
+    (callers take turns), `sample` which of several equal ones, so that a cache tells them apart; `deadline_at` is when
+    it must have ended. `n`: how many answers one request is to bring. `row`: the fields of the row that is asked about,
+    of which each route names those that it is given."""
 
     messages: tuple[Message, ...]
+    size: int
     schema: Mapping[str, Any] | None = None
     tag: str = ""
     owner: str = ""
@@ -161,7 +162,7 @@ class Attempts:
         request = request_of(route, ask)
         provider, gate, lane = session.way(route)
         try:
-            weight = weight_of(request)
+            weight = weight_of(ask.size, request)
             leave = await gate.enter(lane, weight, ask.owner, turn.patience, turn.others, turn.again, queued_at)
         except TurnedAway as away:
             return _failed(number, route, _not_sent_again(away.fault), 0.0, now() - queued_at, sent=False)

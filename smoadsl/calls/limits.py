@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from smoadsl.adapters.base import Exchange, Request, Unit, Usage
-from smoadsl.adapters.words import size_of_all
 from smoadsl.calls.learned import Learned, Sent
 from smoadsl.calls.route import Provider, Rate
 from smoadsl.calls.told import Told
@@ -21,9 +20,9 @@ class Weight(NamedTuple):
     output_tokens: float
 
 
-def weight_of(request: Request) -> Weight:
-    """The most that a request can count for: one token for two bytes that it says, and all that it may answer."""
-    input_tokens, output_tokens = size_of_all(request.messages) // 2, request.sampling.max_tokens
+def weight_of(size: int, request: Request) -> Weight:
+    """The most that a request of so many bytes can count for: one token for two of them, and all that it may answer."""
+    input_tokens, output_tokens = size // 2, request.sampling.max_tokens
     return Weight(1, input_tokens + output_tokens, input_tokens, output_tokens)
 
 
@@ -72,7 +71,9 @@ class Limits:
 
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
-        taken = [(place, window, window.take(weight[place], now)) for place, window in self._all]
+        taken = []
+        for place, window in self._all:
+            taken.append((place, window, window.take(weight[place], now)))
         return Grant(now, self._learned.sent(now), weight, taken)
 
     def fits(self, exchange: Exchange) -> bool:

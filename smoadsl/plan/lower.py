@@ -17,6 +17,7 @@ from smoadsl.plan import plan as plans
 
 _SEED = 0  # of a simulated model: mixed with agent and round, so that equal models do not answer alike
 _SAMPLING = frozenset(field.name for field in fields(Sampling))
+_FRACTIONS = frozenset(("temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty"))
 
 
 Place = tuple[str, str, str]  # a call's origin, model and template
@@ -275,6 +276,7 @@ def _sampling(model: checked.Model, settings: Mapping[str, Any]) -> Sampling:
     be refused has been told; what is left here are our defaults, and what was written for a model that it stands for.
     """
     given = {name: value for name, value in settings.items() if name in _SAMPLING}
+    given |= {name: float(given[name]) for name in given.keys() & _FRACTIONS}
     refused = untaken(model.provider.adapter, model.provider.base_url, model.id, given)
     if model.provider.adapter == "simulated":
         given = {"seed": _SEED} | given | {"extra": {**given.get("extra", {}), **_traits(settings)}}

@@ -127,7 +127,8 @@ class Asker:
         Raises `Fault` when no attempt brought a reply, or when the budget holds none.
         """
         n, books, budget = len(place.samples) or 1, self._books, self.budget
-        meter = Meter(books, budget, last, call, size_of_all(messages), schema)
+        size = size_of_all(messages)
+        meter = Meter(books, budget, last, call, size, schema)
         deadline_at = None
         if budget is not None:
             deadline_at = budget.deadline(last)
@@ -140,7 +141,7 @@ class Asker:
         self._tell_start(number, place, call, messages)
         routes = self._seeded(call.routes, place)
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
-        ask = Ask(messages, schema, str(number), self._owner, sample, deadline_at, n, self._row)
+        ask = Ask(messages, size, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
         try:
             with _NO_ALARM if deadline_at is None else Alarm(self._clock(deadline_at), self._loop):

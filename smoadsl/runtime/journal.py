@@ -60,12 +60,12 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
 def line_of(event: Event) -> bytes:
     """The event as a line of JSON. A plan, by far the most of a run, is spelled out once for all runs of the same, and
     messages once for all the agents of a round that are sent the same."""
-    values: object = event
+    values, kind = event.__dict__, type(event)
+    if kind is CallStarted:
+        values = {**values, "messages": _messages_json(values["messages"])}
+    elif kind is RunStarted:
+        values = {**values, "plan": _plan_json(values["plan"])}
     try:
-        if type(event) is CallStarted:
-            values = {**event.__dict__, "messages": _messages_json(event.messages)}
-        elif type(event) is RunStarted:
-            values = {**event.__dict__, "plan": _plan_json(event.plan)}
         return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # a seed of more than 64 bits
         return event.model_dump_json().encode() + b"\n"

@@ -65,11 +65,12 @@ def _fenced(context: Context, pieces: Sequence[Mapping[str, Any]]) -> str:
 def _gather(values: Iterable[Any], texts: list[str]) -> None:
     """All the texts that a template is given."""
     for value in values:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             texts.append(value)
-        elif isinstance(value, dict):
+        elif kind is dict:
             _gather(value.values(), texts)
-        elif isinstance(value, _LISTS):
+        elif kind is list or kind is tuple:
             _gather(value, texts)
 
 
@@ -88,7 +89,6 @@ def render(text: str, name: str, values: Mapping[str, Any]) -> str:
     return "".join(pieces).strip()
 
 
-_LISTS = (list, tuple)
 _FILTERS = (("fenced", _fenced),)
 _RENDERING = (Refused, TemplateError, RecursionError, SyntaxError, ArithmeticError, LookupError, TypeError, ValueError,
               AttributeError)  # fmt: skip

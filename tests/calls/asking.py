@@ -57,7 +57,7 @@ async def asked(
 ) -> Called:
     """Make one call to its end."""
     called = Called()
-    ask = Ask(HI, tag=tag, owner=owner, deadline_at=deadline_at)
+    ask = Ask(HI, 3, tag=tag, owner=owner, deadline_at=deadline_at)
     on_text = called.pieces.append if stream else None
     try:
         async with asyncio.timeout_at(deadline_at):

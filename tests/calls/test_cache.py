@@ -232,7 +232,7 @@ def test_a_call_that_was_answered_is_not_made_again(tmp_path: Path) -> None:
             done = [await asked(caller, [route]) for route in (FIXED, FIXED, SAMPLED, SAMPLED)]
             assert all(call.reply and call.reply.text == "fine" for call in done)
             pieces: list[str] = []
-            await caller.call([FIXED], Ask(HI), Free(), lambda attempt: None, pieces.append)
+            await caller.call([FIXED], Ask(HI, 3), Free(), lambda attempt: None, pieces.append)
             assert pieces == ["fine"]
             return [call.outcomes for call in done]
 

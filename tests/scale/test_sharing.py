@@ -150,7 +150,7 @@ def test_an_office_that_is_gone_fails_whoever_waits_for_it() -> None:
 def test_what_nobody_told_the_end_of_is_forgotten_in_time() -> None:
     async def main() -> None:
         provider = replace(LAB, rate=Rate(2, 1.0))
-        rates, weight = Rates({"lab": provider}), weight_of(request_of(ROUTE, Ask(HI)))
+        rates, weight = Rates({"lab": provider}), weight_of(3, request_of(ROUTE, Ask(HI, 3)))
         for _ in range(10):  # a worker that dies each time
             assert await rates.granted("lab", "one", [weight])
         assert 4.0 <= asyncio.get_running_loop().time() <= 5.5
