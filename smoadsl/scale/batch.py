@@ -18,6 +18,7 @@ from smoadsl.scale.hearing import DIGITS_OF_USD, Hearing
 from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Row
+from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.widest import widest
 from smoadsl.scale.worst import Worst
 
@@ -78,7 +79,9 @@ class Batch:
     progress: Progress = field(default_factory=Progress)
     _stopping: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _change: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
-    _reserved: Decimal = field(init=False, default=Decimal(0))
+    _reserved: Decimal = field(init=False, default=Decimal(0))  # for the rows under way
+    _staked: Decimal = field(init=False, default=Decimal(0))  # the most of that, as the ledger was told
+    _safe: Decimal = field(init=False, default=Decimal(0))  # and as it is on the disk
     _asking: Asking = field(init=False)
     _worst: Worst = field(init=False)
 
@@ -97,6 +100,9 @@ class Batch:
                     group.create_task(self._work(rows))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
+        finally:
+            with suppress(LedgerError):  # what can not be written is known
+                self.ledger.stake(Decimal(0))  # whatever was cut off is booked
         await self.ledger.written()
         return self.progress
 
@@ -201,7 +207,18 @@ class Batch:
             if progress.why:
                 return False
             self._reserved += worst
-            return True
+        await self._stake()
+        return True
+
+    async def _stake(self) -> None:
+        """What a row can cost is on the disk before it can cost anything: so the limit holds where we are killed."""
+        if self._reserved > self._staked:
+            self._staked = self._reserved
+            self.ledger.stake(self._staked)
+        if self._reserved > self._safe:
+            staked = self._staked
+            await self.ledger.written()
+            self._safe = max(self._safe, staked)
 
     async def release(self, worst: Decimal) -> None:
         if self.settings.most_usd is not None:

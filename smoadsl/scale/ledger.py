@@ -32,6 +32,7 @@ _BEGIN_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, 0)"
 _END_ROW = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)"
 _RESULT = "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"
 _COUNT = "UPDATE sittings SET in_flight = max(in_flight, ?), answers = answers + ?, usd = ? WHERE id = ?"
+_STAKE = "UPDATE sittings SET at_stake = ? WHERE id = ?"
 _END_SITTING = "UPDATE sittings SET ended = 1 WHERE id = ?"
 _NEXT_SALTS = 1 << 40  # rows that are new in changed data draw apart from all that were there before
 _FILE = "ledger.sqlite3"
@@ -49,7 +50,7 @@ class Ledger:
         self._file = connected(path)
         self._sitting = self._one("SELECT coalesce(max(id), 0) + 1 FROM sittings")
         self._usd = Decimal(0)
-        self._file.execute("INSERT INTO sittings VALUES (?, 0, 0, 0, '0')", (self._sitting,))
+        self._file.execute("INSERT INTO sittings VALUES (?, 0, 0, 0, '0', '0')", (self._sitting,))
         self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file itself says that a sitting has begun
         self._new: set[int] = set()  # jobs of which nothing was here when they were resumed, nor of any other
         self._writer = Writer(str(path), lambda: connected(path), here)
@@ -198,6 +199,10 @@ class Ledger:
         """So many calls may be under way at once from now on."""
         self._writer.write(_COUNT, in_flight, 0, str(self._usd), self._sitting)
 
+    def stake(self, usd: Decimal) -> None:
+        """The rows that are under way from now on can cost so much, beyond what is counted."""
+        self._writer.write(_STAKE, str(usd), self._sitting)
+
     async def find(self, key: bytes) -> tuple[str, str] | None:
         """An answer that is here, as it was written down, and what it cost. Raises `LedgerError`."""
         if not (found := self._all("SELECT reply, usd, crc FROM calls WHERE key = ?", key)):
@@ -225,10 +230,11 @@ class Ledger:
 
     def books(self) -> Books:
         """What was bought until now, as far as it is written."""
-        found = self._all("SELECT id, in_flight, ended, answers, usd FROM sittings")
-        broken = [in_flight for number, in_flight, ended, _, _ in found if not ended and number != self._sitting]
-        usd = sum((Decimal(amount) for *_, amount in found), Decimal(0))
-        return Books(sum(answers for *_, answers, _ in found), usd, len(broken), sum(broken))
+        answers, usd = self._all("SELECT coalesce(sum(answers), 0), group_concat(usd) FROM sittings")[0]
+        broke_off = "FROM sittings WHERE NOT ended AND id != ?"
+        query = f"SELECT count(*), coalesce(sum(in_flight), 0), group_concat(at_stake) {broke_off}"
+        broken, in_flight, at_stake = self._all(query, self._sitting)[0]
+        return Books(answers, _sum(usd), broken, in_flight, _sum(at_stake))
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._file.execute(query, values).fetchone()[0]
@@ -236,6 +242,11 @@ class Ledger:
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with telling(self.path):
             return self._file.execute(query, values).fetchall()
+
+
+def _sum(amounts: str | None) -> Decimal:
+    """Of dollars in a list; SQLite's own sum would round."""
+    return sum(map(Decimal, (amounts or "0").split(",")), Decimal(0))
 
 
 class Answers(Protocol):

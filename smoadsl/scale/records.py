@@ -23,12 +23,19 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Books:
     """What was bought by all sittings together. `answers`: those on the disk. `broken`: how many sittings broke off,
-    and `in_flight` how many answers can have been on their way then, which may be bought a second time."""
+    `in_flight` how many answers can have been on their way then, which may be bought a second time, and `at_stake_usd`
+    the most that the rows can have cost which were under way, where there was a limit."""
 
     answers: int = 0
     usd: Decimal = Decimal(0)
     broken: int = 0
     in_flight: int = 0
+    at_stake_usd: Decimal = Decimal(0)
+
+    @property
+    def usd_at_most(self) -> Decimal:
+        """What all of it can have cost, as far as there was a limit: what a limit is held against."""
+        return self.usd + self.at_stake_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = (
     "CREATE TABLE jobs (id INTEGER PRIMARY KEY, name TEXT UNIQUE, plan TEXT, data TEXT, seed INTEGER)",
-    "CREATE TABLE sittings (id INTEGER PRIMARY KEY, in_flight INTEGER, ended INTEGER, answers INTEGER, usd TEXT)",
+    "CREATE TABLE sittings (id INTEGER PRIMARY KEY, in_flight INTEGER, ended INTEGER, answers INTEGER, usd TEXT, "
+    "at_stake TEXT)",
     "CREATE TABLE calls (key BLOB PRIMARY KEY, reply TEXT, usd TEXT, crc INTEGER)",  # so that answers stand in a row
     "CREATE TABLE rows (job INTEGER, number INTEGER, digest BLOB, salt INTEGER, state INTEGER, "
     "PRIMARY KEY (job, number)) WITHOUT ROWID",

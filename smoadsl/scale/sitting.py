@@ -97,7 +97,7 @@ def take_up(work: Work, ledger: Ledger, settings: Settings, accept_changed: bool
         )
     number = ledger.take_on(job, work.data.rows())
     if settings.most_usd is not None:
-        settings = settings.with_usd(max(Decimal(0), settings.most_usd - ledger.books().usd))
+        settings = settings.with_usd(max(Decimal(0), settings.most_usd - ledger.books().usd_at_most))
     return number, settings
 
 

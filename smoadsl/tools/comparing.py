@@ -94,7 +94,7 @@ class Comparing:
 
     def _left(self, ledger: Ledger) -> Decimal | None:
         most = self.settings.most_usd
-        return None if most is None else max(Decimal(0), most - ledger.books().usd)
+        return None if most is None else max(Decimal(0), most - ledger.books().usd_at_most)
 
     async def _of(self, entrant: Entrant, ledger: Ledger, digest: str, rows: int, virtual: bool) -> list[Result]:
         plan = _unhurried(entrant.plan) if virtual else entrant.plan

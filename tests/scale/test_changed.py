@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Request
 from smoadsl.adapters.scripted import Answer
+from smoadsl.plan.plan import Plan
 from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.records import Job, Result
@@ -179,6 +180,34 @@ def test_what_an_author_names_is_a_part_of_it(name: str) -> None:
     text = 'model a = "groq/a" {{ extra = {{ {name} = {value} }} }}\npipeline p {{ aggregate a }}'
     one, other = (plan_digest(planned(text.format(name=name, value=value))) for value in (1, 2))
     assert one != other
+
+
+WHOLE_NUMBERS = """
+provider shop = openai { base_url = "http://127.0.0.1:9/v1", rate = 60/min, timeout = 60s }
+model m = "shop/small" {
+  max_tokens = 20, temperature = 0, top_p = 1, min_p = 0, frequency_penalty = 1, presence_penalty = 0, ttft = 2s
+  price = { input = $1, output = $2 }
+}
+pipeline p {
+  budget { time = 60s, usd = $1, tokens = 100_000 }
+  layer one repeat 3 {
+    propose m * 3
+    quorum 2 after 1s
+    judge score(m) keep 2 { min_score = 2, dedupe = 1 }
+    stop when agreement >= 1 or score.mean > 4
+  }
+  aggregate m
+}
+"""
+
+
+def test_numbers_that_are_whole_are_the_same_where_the_plan_is_read_from_json() -> None:
+    """So a process of a cluster takes it for what it is, and finds the answers that others bought."""
+    plan = planned(WHOLE_NUMBERS)
+    text = plan.model_dump_json()
+    read = Plan.model_validate_json(text)
+    assert plan_digest(read) == plan_digest(plan)
+    assert read.model_dump_json() == text
 
 
 def test_a_new_pipeline_is_refused_and_told(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.scale.billing import CALLS, USD, killed, shop
+from tests.scale.billing import CALLS, PIPELINE, USD, killed, shop
 
 WORST = 32 * 2  # answers that are under way at once: rows times proposers
 
@@ -48,3 +48,28 @@ def test_a_run_that_is_killed_again_and_again(tmp_path: Path, request: pytest.Fi
     assert 0 <= sold * USD - paid <= extra * USD + 1e-4, "but for what was in flight the books are the server's"
     assert abs(paid - rows * CALLS * USD) < 1e-4, "whatever was acknowledged was bought once"
     print(f"{kills} kills, {rows} rows: {extra} answers bought twice of at most {in_flight}")
+
+
+def test_a_limit_in_dollars_holds_whenever_the_command_dies(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Also for what was on its way then, which the server has sold and nobody here knows of."""
+    kills = 60 if request.config.getoption("--profile") == "long" else 10
+    most_usd, random = 0.012 * kills, Random(kills)
+    with shop(tmp_path) as lab:
+        lab.write(PIPELINE.format(url=lab.url).replace("max_tokens = 100", "max_tokens = 10, retries = 0"), "p.moa")
+        lab.ask(80 * kills)
+        options = ("--max-usd", str(most_usd), "--concurrency", "4")
+        for _ in range(kills):
+            before = len(lab.sold)
+            with lab.begin(*options) as process:
+                assert lab.wait(process, before + random.randint(2, 30))
+                killed(process)
+        code, said = lab.run(*options)
+        sold = len(lab.sold)
+    (told,) = [line for line in said if "broke off" in line]
+    (books,) = [line for line in said if "in all" in line]
+    paid = float(books.rpartition("$")[2].removesuffix(" in all"))
+    assert code == 3, said
+    assert "the next row may cost" in said[-1]
+    assert re.search(r"; of a limit \$0\.\d+ is kept for them$", told), told
+    assert sold * USD <= most_usd
+    assert sold * USD > paid, "answers were on their way"

@@ -328,7 +328,7 @@ def foreign(path: Path) -> None:
 
 
 STRANGE: list[tuple[str, Callable[[Path], object], str]] = [
-    ("newer", lambda p: change(p, "PRAGMA user_version = 2"), "was written by a newer smoadsl: use that one, or an"),
+    ("newer", lambda p: change(p, "PRAGMA user_version = 3"), "was written by a newer smoadsl: use that one, or an"),
     ("a table more", lambda p: change(p, "CREATE TABLE x (y)"), "is no ledger of smoadsl: choose another output file"),
     ("a view", lambda p: change(p, "CREATE VIEW x AS SELECT 1"), "is no ledger of smoadsl: choose another output file"),
     ("foreign", foreign, "is no ledger of smoadsl: choose another output file"),

@@ -232,34 +232,6 @@ def test_an_order_names_keys_and_holds_none(monkeypatch: pytest.MonkeyPatch) -> 
     assert Plan.model_validate_json(text) == plan
 
 
-WHOLE_NUMBERS = """
-provider shop = openai { base_url = "http://127.0.0.1:9/v1", rate = 60/min, timeout = 60s }
-model m = "shop/small" {
-  max_tokens = 20, temperature = 0, top_p = 1, min_p = 0, frequency_penalty = 1, presence_penalty = 0, ttft = 2s
-  price = { input = $1, output = $2 }
-}
-pipeline p {
-  budget { time = 60s, usd = $1, tokens = 100_000 }
-  layer one repeat 3 {
-    propose m * 3
-    quorum 2 after 1s
-    judge score(m) keep 2 { min_score = 2, dedupe = 1 }
-    stop when agreement >= 1 or score.mean > 4
-  }
-  aggregate m
-}
-"""
-
-
-def test_numbers_that_are_whole_stay_the_same_on_their_way() -> None:
-    """A worker takes the plan for what it is, and knows the answers that were bought elsewhere, by what they asked."""
-    plan = smoadsl.compile(Source("p.moa", WHOLE_NUMBERS)).value
-    assert isinstance(plan, Plan)
-    text = plan.model_dump_json()
-    assert plan_digest(Plan.model_validate_json(text)) == plan_digest(plan)
-    assert Plan.model_validate_json(text).model_dump_json() == text
-
-
 def test_rows_that_a_worker_died_over_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEY", CANARY)
 

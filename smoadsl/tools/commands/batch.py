@@ -233,7 +233,10 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     tell(f"{', '.join(parts)} · {calls} · {progress.tokens:,} tokens{usd}")
     if books.broken:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
-        tell(f"{sittings} broke off: at most {books.in_flight:,} answers were on their way, and may be paid for twice")
+        answers, kept = f"at most {books.in_flight:,} answers", ""
+        if books.at_stake_usd:
+            kept = f"; of a limit ${books.at_stake_usd:.4f} is kept for them"
+        tell(f"{sittings} broke off: {answers} were on their way, and may be paid for twice{kept}")
     if sitting.in_flight:
         tell(
             f"workers died: at most {sitting.in_flight:,} answers were on their way to them, and may be paid for twice"
