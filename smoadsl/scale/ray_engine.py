@@ -194,6 +194,8 @@ class _Run:
                 return
         if (error := ended.exception()) is not None:
             self._heard(await self._desk.progress.remote())
+            if isinstance(error, self.ray.exceptions.WorkerCrashedError):
+                raise ClusterError("the process that hands out the rows has died: the same command goes on")
             raise ClusterError(f"Ray gave up: {_sentence(error)}; the same command goes on")
 
     def _heard(self, said: bytes) -> int:

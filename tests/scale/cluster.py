@@ -35,11 +35,19 @@ class Cluster:
 
     def workers(self) -> list[int]:
         """The processes that rows are worked on in."""
-        return [pid for pid in _below(self.process) if b"MapWorker" in _command(pid)]
+        return self.named("MapWorker")
 
     def heads(self) -> list[int]:
         """The processes that know all tasks, and have no key in their own surroundings."""
-        return [pid for pid in _below(self.process) if b"gcs_server" in _command(pid)]
+        return self.named("gcs_server")
+
+    def named(self, name: str) -> list[int]:
+        """The processes whose command has this in it."""
+        return [pid for pid in _below(self.process) if name.encode() in _command(pid)]
+
+    def node_of(self, process: int) -> int:
+        """The process that all others of its node end with."""
+        return _parent(Path(f"/proc/{process}"))
 
 
 @contextmanager

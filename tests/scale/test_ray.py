@@ -195,6 +195,39 @@ def test_a_run_that_was_killed_here_goes_on_there_and_the_other_way_round(shop: 
     assert "answered before" in last.said
 
 
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [
+        ("ray::Desk", "keeps the ledger"),
+        ("ray::flow", "hands out the rows"),
+    ],
+)
+def test_one_that_all_need_dies_and_the_same_command_goes_on(shop: Shop, name: str, does: str) -> None:
+    shop.write(150)
+    command = shop.begin("ray", "--concurrency", "8")
+    shop.until_sold(60)
+    (process,) = shop.cluster.named(name)
+    os.kill(process, signal.SIGKILL)
+    assert command.process.wait(_PATIENCE_S) == 3, command.said
+    assert command.said.splitlines() == [f"error: the process that {does} has died: the same command goes on"]
+    again = shop.run("--concurrency", "8")
+    assert again.process.returncode == 0, again.said
+    shop.answers()
+    assert 0 <= shop.extra() <= again.may_be_paid_twice <= 8 * _WIDEST
+
+
+def test_a_node_is_lost_and_the_others_do_its_rows(tmp_path: Path) -> None:
+    with running() as cluster, selling(tmp_path / "seller", 0.05, cluster.environ) as seller:
+        shop = Shop(tmp_path, seller, cluster)
+        shop.write(150)
+        command = shop.begin("ray", "--concurrency", "8")
+        shop.until_sold(100)
+        os.kill(cluster.node_of(cluster.workers()[0]), signal.SIGKILL)
+        assert command.process.wait(_PATIENCE_S) == 0, command.said
+        shop.answers()
+        assert 0 <= shop.extra() <= command.may_be_paid_twice <= 8 * _WIDEST
+
+
 def test_ctrl_c_lets_the_rows_under_way_end_and_nothing_is_bought_twice(shop: Shop) -> None:
     shop.write(150)
     command = shop.begin("ray", "--concurrency", "8")
