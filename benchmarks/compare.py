@@ -37,9 +37,9 @@ class Server:
 
 
 @contextmanager
-def server(slots: int) -> Iterator[Server]:
+def server(slots: int, awake: bool = True) -> Iterator[Server]:
     """A server that works on so many requests at once, as long as it is needed."""
-    command = [sys.executable, "-m", "benchmarks.server", str(slots)]
+    command = [sys.executable, "-m", "benchmarks.server", str(slots), *([] if awake else ["sleeps"])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -4,8 +4,9 @@ The model's name says how long an answer takes: `mock-300` answers after 300 ms,
 stream gets 200 events in ten writes: one after the other, or of `mock-each-1` 1 ms apart. With `slots`, no more than so
 many requests are worked on at once; others wait.
 
-It never sleeps. On a virtual machine who sends to a process that sleeps is charged for waking it, 5 to 15 µs a call,
-and the more of that the slower a client is. Who asks a provider behind a network pays nothing of the kind.
+It never sleeps, unless it is told to. On a virtual machine who sends to a process that sleeps is charged for waking it,
+5 to 15 µs a call, and the more of that the slower a client is. Who asks a provider behind a network pays nothing of the
+kind.
 """
 
 import asyncio
@@ -152,15 +153,16 @@ class _Connection(asyncio.Protocol):
             self._transport.write(data)
 
 
-async def serve(slots: int) -> None:
-    """Serve on a free port of this machine until standard input ends. The port is printed, and at the end how many
-    requests were answered."""
+async def serve(slots: int, awake: bool) -> None:
+    """Serve on a free port of this machine until standard input ends, `awake` or as any server does. The port is
+    printed, and at the end how many requests were answered."""
     loop = asyncio.get_running_loop()
 
     def stay_awake() -> None:
         loop.call_soon(stay_awake)
 
-    stay_awake()
+    if awake:
+        stay_awake()
     held = Slots(slots)
     server = await loop.create_server(lambda: _Connection(held), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -169,11 +171,11 @@ async def serve(slots: int) -> None:
 
 
 def main() -> None:
-    """`python -m benchmarks.server SLOTS`."""
+    """`python -m benchmarks.server SLOTS [sleeps]`."""
     from benchmarks.loops import new_loop
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(serve(int(sys.argv[1])))
+        runner.run(serve(int(sys.argv[1]), awake="sleeps" not in sys.argv))
 
 
 if __name__ == "__main__":
