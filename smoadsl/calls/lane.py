@@ -116,6 +116,8 @@ class Lane:
 
     def ready_at(self, weight: Weight, patience: int, others: bool, now: float) -> float:
         """When a request may begin: not before now."""
+        if type(self._breaker) is breaker.Closed and self._cool_until <= now:  # as nearly always
+            return self.limits.ready_at(weight, now)
         never_waits = patience == NEVER_WAITS and not others
         opens_at = self._cool_until if never_waits else self.opens_at(now)
         return max(opens_at, self.limits.ready_at(weight, now))
