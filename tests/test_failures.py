@@ -71,12 +71,14 @@ def reply(attempt: Attempt) -> Iterable[Act]:
         yield chat(f"I am {attempt.json['model']}")
 
 
-def run(script: Callable[[Attempt], Iterable[Act]], folder: Path, judge: str = "", url: str = "") -> Ended:
+def run(
+    script: Callable[[Attempt], Iterable[Act]], folder: Path, judge: str = "", url: str = "", traced: str = "t.jsonl"
+) -> Ended:
     async def main() -> Ended:
         async with Wall(script) as wall:
             file = folder / "p.moa"
             file.write_text(PIPELINE.format(url=url or f"{wall.url}/v1", judge=judge), encoding="utf-8")
-            command = [sys.executable, "-m", "smoadsl", "run", str(file), "hi", "--trace", str(folder / "t.jsonl")]
+            command = [sys.executable, "-m", "smoadsl", "run", str(file), "hi", "--trace", str(folder / traced)]
             root = str(Path(__file__).parents[1])
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -86,7 +88,8 @@ def run(script: Callable[[Attempt], Iterable[Act]], folder: Path, judge: str = "
                 env={**os.environ, "LAB_KEY": CANARY, "PYTHONPATH": root},
             )
             out, err = await asyncio.wait_for(process.communicate(), 60)
-            trace = [orjson.loads(line) for line in (folder / "t.jsonl").read_bytes().splitlines()]
+            kept = (folder / traced).read_bytes() if traced == "t.jsonl" else b""
+            trace = [orjson.loads(line) for line in kept.splitlines()]
             assert process.returncode is not None
             return Ended(process.returncode, out.decode(), err.decode(), trace)
 
@@ -97,6 +100,13 @@ def test_all_is_well(tmp_path: Path) -> None:
     ended = run(reply, tmp_path)
     assert (ended.code, ended.out, ended.said) == (0, "the answer\n", [])
     assert len(ended.paid) == 9
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk here that is always full")
+def test_a_trace_that_can_not_be_written_costs_no_answer(tmp_path: Path) -> None:
+    ended = run(reply, tmp_path, traced="/dev/full")
+    assert (ended.code, ended.out) == (3, "the answer\n")
+    assert ended.said == ["error: --trace /dev/full: No space left on device: the trace is not whole"]
 
 
 def down(_: Attempt) -> Iterable[Act]:

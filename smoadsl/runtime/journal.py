@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import IO
@@ -24,7 +25,6 @@ from smoadsl.runtime.events import (
 )
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
-_LAST = (RunFinished, RunFailed)
 BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
 
 
@@ -34,24 +34,22 @@ class JournalError(Exception):
 
 def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
     """Writes each event as it happens; what is written is in the file a moment later, for all that happened meanwhile
-    at once. Pieces of the streamed answer are left out: the whole text follows them."""
+    at once, or when that is closed. Pieces of the streamed answer are left out: the whole text follows them."""
     waits = False
 
     def flush() -> None:
         nonlocal waits
         waits = False
         if not file.closed:
-            file.flush()
+            with suppress(OSError):  # what can not be written now waits, and is told of when it is closed
+                file.flush()
 
     def write(event: Event) -> None:
         nonlocal waits
-        kind = type(event)
-        if kind is AnswerPiece:
+        if type(event) is AnswerPiece:
             return
         file.write(line_of(event))
-        if kind in _LAST:
-            file.flush()
-        elif not waits:
+        if not waits:
             waits = _soon(flush)
 
     return write

@@ -21,7 +21,6 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
-from smoadsl.runtime.journal import BUFFER_BYTES, journal_to
 from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
 from smoadsl.show.safe import one_line
@@ -40,6 +39,7 @@ from smoadsl.tools.options import (
 from smoadsl.tools.outside import Outside, recorded_in, replayed_from
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.sizing import Dollars, passes, without_option
+from smoadsl.tools.tracing import Trace
 from smoadsl.tools.virtual_clock import Standstill
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,17 +114,25 @@ def command(
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
         listeners = [live.show]
-        if trace:
-            try:
-                listeners.append(journal_to(stack.enter_context(Path(trace).open("wb", BUFFER_BYTES))))
-            except OSError as error:
-                raise click.UsageError(f"--trace {trace}: {error.strerror or error}") from None
+        traced = _trace(trace) if trace else None
+        if traced is not None:
+            stack.callback(traced.close)
+            listeners.append(traced.hear)
         kept = _cache(cache_samples) if cache or cache_samples else None
         if kept is not None:
             stack.callback(kept.close)
         answer = _answer(plan, conversation, seed, listeners, kept, outside)
     show_answer(answer, live, as_json)
+    if traced is not None and not traced.is_whole:
+        sys.exit(Exit.FAILED)
     sys.exit(Exit.DEGRADED if strict and answer.degraded else Exit.DONE)
+
+
+def _trace(path: str) -> Trace:
+    try:
+        return Trace(Path(path))
+    except OSError as error:
+        raise click.UsageError(f"--trace {path}: {error.strerror or error}") from None
 
 
 def _outside(record: str | None, replay: str | None, cached: bool) -> Outside:
