@@ -133,9 +133,9 @@ class Budget:
             return
         kept = NO_COST if last or self._aside is None else self._aside()
         if limits.calls is not None and self._calls + kept.calls + calls > limits.calls:
-            spent = f"the budget of {limits.calls:,} calls is spent"
+            spent = f"the budget of {limits.calls:,} call{'s' * (limits.calls != 1)} is spent"
         elif limits.tokens is not None and self._tokens + kept.tokens + cost.tokens > limits.tokens:
-            spent = f"the budget of {limits.tokens:,} tokens is spent"
+            spent = f"the budget of {limits.tokens:,} token{'s' * (limits.tokens != 1)} is spent"
         elif limits.usd is not None and self._usd + kept.usd + cost.usd > limits.usd:
             spent = f"the budget of ${limits.usd} is spent"
         else:

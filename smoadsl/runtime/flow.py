@@ -8,7 +8,7 @@ from smoadsl.plan.plan import Agent
 from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker
 from smoadsl.runtime.prompts import Response
-from smoadsl.runtime.rounds import AgentFailed, RoundFailed, Team
+from smoadsl.runtime.rounds import RoundFailed, Team, failures_of
 from smoadsl.runtime.views import needed_by
 
 Answers = Mapping[str, "asyncio.Task[Response]"]  # of one round, by agent
@@ -54,8 +54,7 @@ async def flow(
     try:
         for step, answers in zip(steps, rounds, strict=True):
             await asyncio.wait(answers.values(), return_when=asyncio.FIRST_EXCEPTION)
-            failures = [f"{name} failed: {error}" for name, error in _errors(answers)]
-            if failures:
+            if failures := failures_of(_errors(answers)):
                 raise RoundFailed(f"layer {step.team.shown_as}, round {step.number}: {'; '.join(failures)}")
             yield tuple(task.result() for task in answers.values())
     finally:
@@ -65,13 +64,6 @@ async def flow(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _errors(answers: Answers) -> Sequence[tuple[str, AgentFailed]]:
-    """Who failed and how; what is no failure of an agent but of ours is raised."""
-    failed = []
-    for name, task in answers.items():
-        error = task.exception() if task.done() and not task.cancelled() else None
-        if isinstance(error, AgentFailed):
-            failed.append((name, error))
-        elif error is not None:
-            raise error
-    return failed
+def _errors(answers: Answers) -> list[tuple[str, BaseException]]:
+    ended = [(name, task) for name, task in answers.items() if task.done() and not task.cancelled()]
+    return [(name, error) for name, task in ended if (error := task.exception()) is not None]

@@ -25,6 +25,7 @@ from smoadsl.runtime.events import (
 )
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
+_LAST = (RunFinished, RunFailed)
 BUFFER_BYTES = 1 << 20  # of a trace's file, so that it is written to as seldom as that
 
 
@@ -34,7 +35,7 @@ class JournalError(Exception):
 
 def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
     """Writes each event as it happens; what is written is in the file a moment later, for all that happened meanwhile
-    at once, or when that is closed. Pieces of the streamed answer are left out: the whole text follows them."""
+    at once. Pieces of the streamed answer are left out: the whole text follows them."""
     waits = False
 
     def flush() -> None:
@@ -46,10 +47,13 @@ def journal_to(file: IO[bytes]) -> Callable[[Event], None]:
 
     def write(event: Event) -> None:
         nonlocal waits
-        if type(event) is AnswerPiece:
+        kind = type(event)
+        if kind is AnswerPiece:
             return
         file.write(line_of(event))
-        if not waits:
+        if kind in _LAST:
+            file.flush()
+        elif not waits:
             waits = _soon(flush)
 
     return write

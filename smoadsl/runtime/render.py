@@ -72,6 +72,8 @@ def _gather(values: Iterable[Any], texts: list[str]) -> None:
             _gather(value.values(), texts)
         elif kind is list or kind is tuple:
             _gather(value, texts)
+        elif isinstance(value, str):  # what a filter made
+            texts.append(value)
 
 
 def render(text: str, name: str, values: Mapping[str, Any]) -> str:

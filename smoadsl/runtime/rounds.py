@@ -91,7 +91,7 @@ async def propose(team: Team, number: int, respond: Respond, asker: Asker) -> tu
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
         answered, late, failed = _ends(team, tasks)
-    failures = _failures(failed)
+    failures = failures_of(failed)
     if len(answered) < _needed(team):
         raise RoundFailed(f"layer {team.shown_as}, round {number}: {'; '.join(failures)}")
     if len(answered) < len(tasks):
@@ -163,9 +163,11 @@ async def _all_or_a_failure(tasks: Sequence[asyncio.Future[Response]]) -> None:
     await waiter
 
 
-def _failures(failed: Sequence[tuple[str, BaseException]]) -> list[str]:
-    """Who failed and how; what is no failure of an agent but of ours is raised."""
-    for _, error in failed:
+def failures_of(failed: Sequence[tuple[str, BaseException]]) -> list[str]:
+    """Who failed and how, each reason once; what is no failure of an agent but of ours is raised."""
+    names: dict[str, list[str]] = {}
+    for name, error in failed:
         if not isinstance(error, AgentFailed):
             raise error
-    return [f"{name} failed: {error}" for name, error in failed]
+        names.setdefault(str(error), []).append(name)
+    return [f"{', '.join(whose)} failed: {why}" for why, whose in names.items()]
