@@ -67,9 +67,9 @@ class Asker:
         self.budget = budget
 
     def within(self, budget: Budget) -> "Asker":
-        inner = Asker(self._caller, self._emit, self._seed, budget, self._row, self._loop)
-        inner._books, inner._owner, inner._degraded = self._books, self._owner, self._degraded
-        inner._clocks = self._clocks
+        inner = Asker.__new__(Asker)
+        inner.__dict__ |= self.__dict__  # the books too: what is counted there is counted here
+        inner.budget = budget
         return inner
 
     def close(self) -> None:
