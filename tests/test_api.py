@@ -74,5 +74,5 @@ def test_a_run_without_an_answer_says_why() -> None:
     def down(request: Request) -> Scripting:
         return Fault(FaultKind.STATUS, "the machine is on fire", status=400)
 
-    with pytest.raises(smoadsl.RunError, match=r"m\.1 failed: the machine is on fire"):
+    with pytest.raises(smoadsl.RunError, match=r"m\.1, m\.2 failed: the machine is on fire"):
         smoadsl.run_sync(TEXT, "hi", opener=opener(down))
