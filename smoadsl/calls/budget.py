@@ -19,9 +19,6 @@ class Cost:
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.calls + other.calls, self.tokens + other.tokens, self.usd + other.usd)
 
-    def __sub__(self, other: "Cost") -> "Cost":
-        return Cost(self.calls - other.calls, self.tokens - other.tokens, self.usd - other.usd)
-
 
 NO_COST = Cost()
 

@@ -71,9 +71,7 @@ class Limits:
 
     def begin(self, weight: Weight, now: float) -> Grant:
         """A request begins."""
-        taken = []
-        for place, window in self._all:
-            taken.append((place, window, window.take(weight[place], now)))
+        taken = [(place, window, window.take(weight[place], now)) for place, window in self._all]
         return Grant(now, self._learned.sent(now), weight, taken)
 
     def fits(self, exchange: Exchange) -> bool:
