@@ -8,8 +8,9 @@ import orjson
 
 from smoadsl.adapters.address import checked_headers, endpoint
 from smoadsl.adapters.base import JSON, Connection, Fault, FaultKind
-from smoadsl.adapters.http_answer import Answer, Coming, There, Whole, type_of
+from smoadsl.adapters.http_answer import Answer, Coming, There, type_of
 from smoadsl.adapters.http_faults import sending_fault, status_fault
+from smoadsl.adapters.whole import Whole
 
 if TYPE_CHECKING:
     from smoadsl.adapters.pool import Pool, Response, Target

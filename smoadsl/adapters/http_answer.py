@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
 from smoadsl.adapters.base import JSON, Connection, Exchange, Fault, FaultKind
 from smoadsl.adapters.limits import allowances_of, may_tell_of_limits
+from smoadsl.adapters.whole import Whole
 
 if TYPE_CHECKING:
     from smoadsl.adapters.pool import Response
@@ -48,20 +49,6 @@ class Answer(Protocol):
 
     def close(self) -> None:
         """Nobody reads it any more."""
-
-
-class Whole(NamedTuple):
-    """An answer with status 200 that came in one piece. Its headers are read when somebody asks for them."""
-
-    head: bytes
-    body: bytes
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        from multidict import CIMultiDict  # it has come with aiohttp, which no start waits for
-
-        lines = self.head.decode("ascii").split("\r\n")[1:]
-        return CIMultiDict([(name, value.strip()) for name, _, value in [line.partition(":") for line in lines]])
 
 
 class There:

@@ -17,9 +17,9 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from smoadsl.adapters.base import Connection
-from smoadsl.adapters.http_answer import Whole
+from smoadsl.adapters.handler import Connector, Handler
 from smoadsl.adapters.resolve import Resolver
-from smoadsl.adapters.whole import Connector, Handler
+from smoadsl.adapters.whole import Whole
 
 _KEPT_S = 15.0  # so long an idle connection is kept
 
