@@ -39,13 +39,29 @@ class _Runtime(Protocol):
     def handle_completions(self, body: bytes, take: Take) -> None: ...
 
 
+class _Model:
+    """One that is loaded. It has to end while there is an interpreter for its threads to end in: not when the last
+    reference to it goes, which the frames of an exception may hold until the very end."""
+
+    def __init__(self, runtime: _Runtime) -> None:
+        self._runtime: _Runtime | None = runtime
+
+    def answer(self, body: bytes, take: Take) -> None:
+        assert self._runtime is not None, "its threads have ended before it did"
+        self._runtime.handle_chat_completions(body, take)
+
+    def end(self) -> None:
+        """Stop, and give back the memory."""
+        self._runtime = None
+
+
 class Local:
     """Models in this process. Each is loaded once, with the first request for it, and in a thread of its own."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._threads = ThreadPoolExecutor(_SLOTS, thread_name_prefix="smoadsl-local")
-        self._loading: dict[str, asyncio.Task[_Runtime]] = {}
+        self._loading: dict[str, asyncio.Task[_Model]] = {}
         self._stop = threading.Event()
 
     async def complete(self, request: Request, on_text: OnText | None = None) -> Reply:
@@ -57,11 +73,11 @@ class Local:
         body = encoded(
             self._connection, {**options, **request_body(request, stream=True, dialect=self._connection.dialect)}
         )
-        runtime = await self._runtime(request.model)
+        model = await self._model(request.model)
         total = asyncio.timeout(None)
         try:
             async with total:
-                await self._generate(runtime, body, chat, total)
+                await self._generate(model, body, chat, total)
         except TimeoutError:
             if not total.expired():
                 raise
@@ -84,9 +100,12 @@ class Local:
 
     def _release(self) -> None:
         self._threads.shutdown(cancel_futures=True)
+        for loading in self._loading.values():
+            if not loading.cancelled() and loading.exception() is None:
+                loading.result().end()
         self._loading.clear()
 
-    async def _runtime(self, model: str) -> _Runtime:
+    async def _model(self, model: str) -> _Model:
         """The loaded model. A caller that leaves does not take it from the others that wait for it."""
         if self._stop.is_set():
             raise _closed(self._connection)
@@ -101,7 +120,7 @@ class Local:
                 del self._loading[model]  # so that the next call tries again
             raise
 
-    async def _generate(self, runtime: _Runtime, body: bytes, chat: Gathering, total: asyncio.Timeout) -> None:
+    async def _generate(self, model: _Model, body: bytes, chat: Gathering, total: asyncio.Timeout) -> None:
         """Run the model in a thread, and take its events here, on the loop's own."""
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -115,7 +134,7 @@ class Local:
 
         def run() -> None:
             if not post(_STARTED):
-                runtime.handle_chat_completions(body, post)
+                model.answer(body, post)
 
         job = loop.run_in_executor(self._threads, run)
         job.add_done_callback(lambda _: events.put_nowait(None))
@@ -145,7 +164,7 @@ def _take(event: bytes, chat: Gathering) -> None:
     chat.take_event(Event("", event.decode(errors="replace")))
 
 
-def _load(model: str) -> _Runtime:
+def _load(model: str) -> _Model:
     """Load the weights, which takes half a second once they are here."""
     path = weights_of(model)
     xllamacpp = _imported()
@@ -170,7 +189,7 @@ def _load(model: str) -> _Runtime:
         raise Fault(FaultKind.LOCAL, f"the weights in {path} can not be loaded: is it a whole GGUF file?") from None
     # Its end, should it come before its loop has begun, waits for ever. Once a word is written, the loop runs.
     runtime.handle_completions(b'{"prompt": "a", "n_predict": 1}', lambda _: False)
-    return runtime
+    return _Model(runtime)
 
 
 def _imported() -> Any:
@@ -197,7 +216,7 @@ def _closed(connection: Connection) -> Fault:
     return Fault(FaultKind.LOCAL, f"{connection.provider} was closed")
 
 
-def _look_at(loading: "asyncio.Task[_Runtime]") -> None:
+def _look_at(loading: "asyncio.Task[_Model]") -> None:
     """A loading that fails after all who waited for it have left fails in silence."""
     if not loading.cancelled():
         loading.exception()

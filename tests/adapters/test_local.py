@@ -236,7 +236,7 @@ def test_its_port_serves_nobody(embedded: Embedded) -> None:
     """xllamacpp always listens on the loopback as well: without the key, which nobody knows, it gives nothing."""
 
     async def use(adapter: Local) -> None:
-        runtime: Any = await adapter._runtime(MODEL)
+        runtime: Any = (await adapter._model(MODEL))._runtime
         assert runtime.listening_address.startswith("http://127.0.0.1:")
         for path in ("/props", "/slots", "/v1/models", "/v1/chat/completions"):
             with pytest.raises(urllib.error.HTTPError) as caught:
@@ -245,3 +245,21 @@ def test_its_port_serves_nobody(embedded: Embedded) -> None:
             caught.value.close()
 
     embedded.run(use)
+
+
+def test_it_is_over_once_it_is_closed_whoever_still_holds_it() -> None:
+    """The frames of an exception do: a model that ran on while the process ended crashed it."""
+
+    async def main() -> None:
+        adapter = Local(Connection("local"))
+        held = await adapter._model(MODEL)
+        address = str(held._runtime.listening_address)  # type: ignore[union-attr]
+        calls = [asyncio.create_task(adapter.complete(ask("Tell a long story.", 500))) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        await adapter.aclose()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert {str(fault) for fault in ended} == {"local was closed"}
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            await asyncio.to_thread(urllib.request.urlopen, f"{address}/props")
+
+    asyncio.run(main())
