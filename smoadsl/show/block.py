@@ -125,7 +125,10 @@ class Block:
             if isinstance(event, events.Judged) and key in self._rows and self._rows[key].mark == "✗":
                 key += " instead"  # who decided in the place of a judge that failed stands below it
             begun = f"propose {row.name.partition('/')[0]}" if "/" in row.name else ""  # its own rows stand for it
-            self._rows = {**{k: r for k, r in self._rows.items() if k != begun}, key: row}
+            shared = event.samples if isinstance(event, events.CallStarted) and not _inside(event.layer) else ()
+            shares = {f"propose {agent}" for agent in shared}
+            kept = {key if k in shares else k: r for k, r in self._rows.items() if k != begun}
+            self._rows = {**kept, key: row}
         elif isinstance(event, events.RunFinished | events.RunFailed):
             self.finish()
             self.say(words)

@@ -1,10 +1,11 @@
 """Options, to hold what several commands share: their options, what they say of files, and the exit codes."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from shutil import get_terminal_size
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TextIO, TypeVar, get_args
 
 import click
 
@@ -97,9 +98,14 @@ def text_width() -> int:
     return min(get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _WIDTH
 
 
+def paints(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows colours, and whose owner wants them (https://no-color.org)."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
+
+
 def show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     if diagnostics:
-        sys.stderr.write(render(diagnostics, colour=sys.stderr.isatty()))
+        sys.stderr.write(render(diagnostics, colour=paints(sys.stderr)))
 
 
 def show_report(report: Report) -> None:

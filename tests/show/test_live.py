@@ -214,6 +214,12 @@ def test_a_pipeline_that_is_an_agent_shows_its_own_agents(monkeypatch: pytest.Mo
     assert text.count(" round 1 of 1") == 1
 
 
+def test_agents_that_share_a_request_share_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = trace_of(planned("pipeline p {\n layer y { propose ann, bob * 3, cid }\n aggregate ann\n}"), Replies())
+    rows = shown(trace, monkeypatch, streams=False, terminal=True)[2].left.split("\n")
+    assert [row.split("  ")[1] for row in rows[1:4]] == ["✓ ann", "✓ bob * 3", "✓ cid"]
+
+
 def test_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = case("retried proposer")
     place = next(place for place, e in enumerate(trace) if e.type == "call_attempted" and e.wait_s is not None)

@@ -1,6 +1,5 @@
 """Explain, to say at length what the code of a problem means, with a wrong and a right example."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
@@ -10,7 +9,7 @@ import click
 from smoadsl.diagnostics.explain import Page, as_list, as_markdown, as_text
 from smoadsl.diagnostics.suggest import closest
 from smoadsl.show.safe import encodable, one_line
-from smoadsl.tools.options import Exit
+from smoadsl.tools.options import Exit, paints
 from smoadsl.tools.pages import codes, page_of
 
 _MOST_WIDTH = 80
@@ -32,7 +31,7 @@ def command(code: str | None) -> None:
         help = f"did you mean `{guess}`?" if guess else "`smoadsl explain` lists them all"
         raise click.UsageError(f"no problem has the code `{one_line(code, _MOST_SHOWN)}`: {help}")
     page = page_of(wanted)
-    _show(_painted(page) if _paints() else as_text(page))
+    _show(_painted(page) if paints(sys.stdout) else as_text(page))
     sys.exit(Exit.DONE)
 
 
@@ -50,15 +49,10 @@ def _guess(wanted: str, known: Sequence[str]) -> str | None:
     return closest(digits, family)
 
 
-def _paints() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb")
-
-
 def _listed(pages: Iterator[Page]) -> str:
-    bold = _paints() and not os.environ.get("NO_COLOR")
     parts = []
     for family, lines in as_list(pages):
-        head = click.style(family, bold=True) if bold else family
+        head = click.style(family, bold=True) if paints(sys.stdout) else family
         parts.append("\n".join([head, *(f"  {line}" for line in lines)]) + "\n")
     return "\n".join([*parts, "`smoadsl explain CODE` says more about each.\n"])
 

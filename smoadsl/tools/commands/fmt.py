@@ -20,7 +20,7 @@ from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import problems
 from smoadsl.language.format import format
 from smoadsl.language.parse import MOST_CHARACTERS
-from smoadsl.tools.options import Exit, as_line, show_diagnostics, show_report
+from smoadsl.tools.options import Exit, as_line, paints, show_diagnostics, show_report
 from smoadsl.tools.reader import decoded, read_source
 
 _STDIN = "-"
@@ -122,6 +122,7 @@ def _show_diff(source: Source, text: str) -> None:
         shown = harmless(shown)
         if sys.stdout.isatty():
             shown = "\n".join(printable(one) for one in shown.split("\n"))  # what is shown must not steer a terminal
+        if paints(sys.stdout):
             shown = click.style(shown, fg=_COLOURS.get(line[0]))
         _write(shown)
 

@@ -19,7 +19,16 @@ from smoadsl.show.safe import encodable
 from smoadsl.show.steps import plan_text
 from smoadsl.tools.gates import Gates, exceeded
 from smoadsl.tools.named import Named, compiled, named
-from smoadsl.tools.options import Exit, given, given_options, problems_exit, root_option, show_diagnostics, text_width
+from smoadsl.tools.options import (
+    Exit,
+    given,
+    given_options,
+    paints,
+    problems_exit,
+    root_option,
+    show_diagnostics,
+    text_width,
+)
 from smoadsl.tools.revision import RevisionError
 from smoadsl.tools.sizing import Dollars, check_names, sized, without_option
 
@@ -198,7 +207,7 @@ def _show_difference(before: Reviewed, after: Reviewed, gates: Gates, form: Form
     elif form == "markdown":
         _write(difference_markdown(difference, list(exceeded(after.plan, gates, markdown.code))))
     else:
-        _print(difference_text(difference, colour=sys.stdout.isatty()))
+        _print(difference_text(difference, colour=paints(sys.stdout)))
 
 
 def _print(text: str) -> None:

@@ -1,6 +1,5 @@
 """Report, to tell from a trace what happened in a run: who said what, what was dropped and why, what it took."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from smoadsl.runtime.journal import JournalError, read_run
 from smoadsl.show.page import report_page
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import encodable, one_line
-from smoadsl.tools.options import Exit, text_width
+from smoadsl.tools.options import Exit, paints, text_width
 
 
 @click.command()
@@ -47,8 +46,8 @@ def _refuse(why: str) -> None:
 
 
 def _with_bold_heads(text: str) -> str:
-    """On a terminal the lines that are not indented stand out; click leaves the codes away where there is none."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") in (None, "dumb"):
+    """On a terminal the lines that are not indented stand out."""
+    if not paints(sys.stdout):
         return text
     lines = text.split("\n")
     return "\n".join(click.style(line, bold=True) if line[:1].strip() else line for line in lines)
