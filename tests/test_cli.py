@@ -216,6 +216,27 @@ def test_graph_writes_a_file_in_the_format_of_its_name(tmp_path: Path, name: str
     assert (tmp_path / name).read_text(encoding="utf-8").startswith("flowchart ")
 
 
+def test_no_output_takes_the_place_of_a_pipeline_or_of_what_is_read(tmp_path: Path) -> None:
+    pipeline, row, trace = tmp_path / "p.moa", tmp_path / "row.json", tmp_path / "t.jsonl"
+    pipeline.write_text('model a = "simulated/a"\npipeline p { aggregate a }\n', encoding="utf-8")
+    row.write_text('{"prompt": "hi"}', encoding="utf-8")
+    file = str(pipeline)
+    assert smoadsl("run", file, "hi", "--trace", str(trace)).exit_code == 0
+    before = {path: path.read_bytes() for path in (pipeline, row, trace)}
+    (tmp_path / "link.json").symlink_to(row)
+    for command in (
+        ("run", file, "hi", "--trace", file),
+        ("run", file, "--input", str(row), "--trace", str(tmp_path / "link.json")),
+        ("graph", file, "--format", "svg", "-o", file),
+        ("report", str(trace), "-o", str(trace)),
+        ("report", str(trace), "-o", file),
+    ):
+        refused = smoadsl(*command)
+        assert refused.exit_code == 2, command
+        assert "would be lost: name another file" in refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_graph_says_what_it_can_not_draw(tmp_path: Path) -> None:
     unknown = smoadsl("graph", SMOA, "-o", str(tmp_path / "p.png"))
     assert (unknown.exit_code, unknown.stdout) == (2, "")

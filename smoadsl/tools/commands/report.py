@@ -9,7 +9,7 @@ from smoadsl.runtime.journal import JournalError, read_run
 from smoadsl.show.page import report_page
 from smoadsl.show.report import report_text
 from smoadsl.show.safe import encodable, one_line
-from smoadsl.tools.options import Exit, paints, text_width
+from smoadsl.tools.options import Exit, output_path, paints, text_width
 
 
 @click.command()
@@ -30,7 +30,7 @@ def command(trace: str, format_: str, brief: bool, out: str | None) -> None:
         _refuse(f"{trace} is no trace of one whole run: its events do not belong together")
     if out is not None:
         try:
-            Path(out).write_text(text, encoding="utf-8")
+            output_path("-o", out, trace).write_text(text, encoding="utf-8")
         except OSError as error:
             raise click.UsageError(f"-o {out}: {error.strerror or error}") from None
     elif format_ == "html":

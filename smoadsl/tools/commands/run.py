@@ -34,6 +34,7 @@ from smoadsl.tools.options import (
     allow_env_option,
     given,
     given_options,
+    output_path,
     root_option,
 )
 from smoadsl.tools.outside import Outside, recorded_in, replayed_from
@@ -103,7 +104,7 @@ def command(
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
 ) -> None:
-    """Put PROMPT (or standard input) through the pipeline in FILE (FILE:NAME where it has several)."""
+    """Put PROMPT (`-` or none: standard input) through the pipeline in FILE (FILE:NAME where it has several)."""
     outside = _outside(record, replay, cached=cache or cache_samples)
     cap = Limits(max_usd, max_tokens, max_calls)
     conversation = _conversation(prompt, row)
@@ -114,7 +115,7 @@ def command(
         live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
         stack.callback(live.close)
         listeners = [live.show]
-        traced = _trace(trace) if trace else None
+        traced = _trace(trace, row) if trace else None
         if traced is not None:
             stack.callback(traced.close)
             listeners.append(traced.hear)
@@ -128,9 +129,9 @@ def command(
     sys.exit(Exit.DEGRADED if strict and answer.degraded else Exit.DONE)
 
 
-def _trace(path: str) -> Trace:
+def _trace(path: str, row: str | None) -> Trace:
     try:
-        return Trace(Path(path))
+        return Trace(output_path("--trace", path, row))
     except OSError as error:
         raise click.UsageError(f"--trace {path}: {error.strerror or error}") from None
 
@@ -252,7 +253,7 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
             raise click.UsageError(f"--input {row}: {error.strerror or error}") from None
         except ValueError as error:
             raise click.UsageError(f"--input {row}: {error}") from None
-    if prompt is None:
+    if prompt in (None, "-"):
         if sys.stdin.isatty():
             click.echo("the prompt, then Ctrl-D:", err=True)
         prompt = sys.stdin.read().strip()
