@@ -67,6 +67,12 @@ def test_a_provider_that_is_well(tmp_path: Path, adapter: str) -> None:
     assert CANARY not in done.output + told.output
 
 
+def test_a_key_that_is_listed_as_a_model_is_not_shown(tmp_path: Path) -> None:
+    done = examined_by_file(tmp_path, [answer({"data": [{"id": "small"}, {"id": CANARY}, {"id": f"x-{CANARY}-y"}]})])
+    assert done.exit_code == 0
+    assert "[redacted], small, x-[redacted]-y" in done.stdout
+
+
 def test_a_model_that_is_not_listed_is_told(tmp_path: Path) -> None:
     done = examined_by_file(tmp_path, [answer(LISTS["openai"][1])], model="huge")
     assert done.exit_code == 0

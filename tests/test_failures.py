@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.adapters.wall import Act, Attempt, Ending, Wall, answer, events, head
+from tests.adapters.wall import Act, Attempt, Ending, Wall, answer
 from tests.canary import CANARY
 
 PIPELINE = """
@@ -18,12 +18,13 @@ provider lab = openai {{ base_url = "{url}", api_key = env("LAB_KEY"), retries =
 model a = "lab/a"
 model b = "lab/b"
 model c = "lab/c"
+model last = "lab/last"
 pipeline p {{
   layer drafts repeat 2 {{
     propose a, b, c
     judge   a keep 2 {{ {judge} }}
   }}
-  aggregate c {{ otherwise = fail }}
+  aggregate last {{ otherwise = fail }}
 }}
 """
 
@@ -55,18 +56,14 @@ def chat(text: str) -> bytes:
     )
 
 
-def delta(text: str, finish: str | None = None) -> dict[str, object]:
-    return {"model": "x", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
-
-
 def reply(attempt: Attempt) -> Iterable[Act]:
-    """Each model says its name; the judge asks for a schema, and gets a verdict that fits."""
+    """Each model says its name; the judge asks for a schema, and gets a verdict that fits. No answer is streamed, as
+    nobody reads it while it comes."""
+    assert not attempt.json["stream"]
     if "response_format" in attempt.json:
         yield chat('{"reason": "so", "best": ["A", "B"]}')
-    elif attempt.json.get("stream"):
-        yield head(headers={"Content-Type": "text/event-stream", "Connection": "close"})
-        yield events(delta("the "), delta("answer", "stop"))
-        yield Ending.CLOSE
+    elif attempt.json["model"] == "last":
+        yield chat("the answer")
     else:
         yield chat(f"I am {attempt.json['model']}")
 
@@ -118,9 +115,8 @@ def refused(attempt: Attempt) -> Iterable[Act]:
 
 
 def truncated(attempt: Attempt) -> Iterable[Act]:
-    if attempt.json.get("stream"):
-        yield head(headers={"Content-Type": "text/event-stream", "Connection": "close"})
-        yield events(delta("the "), delta("ans"))
+    if attempt.json["model"] == "last":
+        yield chat("the answer")[:-9]
         yield Ending.CLOSE
     else:
         yield from reply(attempt)
@@ -138,10 +134,10 @@ def rambling(attempt: Attempt) -> Iterable[Act]:
     [
         (refused, "", ["lab", "key", "401"], 0),
         (down, "", ["lab", "closed"], 0),
-        (truncated, "", ["aggregate", "ended"], 8),
+        (truncated, "", ["aggregate", "broke off"], 8),
         (rambling, "otherwise = fail", ["judge", "a", "no verdict"], 5),
     ],
-    ids=["a wrong key", "a provider that hangs up", "a truncated stream", "an unreadable judge"],
+    ids=["a wrong key", "a provider that hangs up", "a truncated answer", "an unreadable judge"],
 )
 def test_a_run_without_an_answer(
     script: Callable[[Attempt], Iterable[Act]], judge: str, words: list[str], paid: int, tmp_path: Path

@@ -209,9 +209,6 @@ class Wayward:
         if asked["model"] == "slow":
             self.slow += 1
             return [Ending.HOLD] if self.slow == 1 else [answer(completion("Slowly."))]
-        if asked.get("stream"):
-            body = events(piece("At last."), LAST, "[DONE]")
-            return [head(200, {"Content-Type": "text/event-stream", "Content-Length": f"{len(body)}"}) + body]
         whole = asked["max_tokens"] > 2048
         return [answer(completion("A whole answer." if whole else "A whole", "stop" if whole else "length"))]
 
@@ -223,13 +220,13 @@ def test_hedges_longer_answers_and_the_cache_come_again(tmp_path: Path, monkeypa
         file.write_text(WAYS % wall.url, encoding="utf-8")
         for trace in ("first", "second"):
             done = smoadsl("run", file, "Why?", "--cache-samples", "--trace", tmp_path / trace)
-            assert (done.exit_code, done.stdout) == (0, "At last.\n"), done.output
+            assert (done.exit_code, done.stdout) == (0, "A whole answer.\n"), done.output
     outcomes = set()
     for trace in ("first", "second"):
         told = [orjson.loads(line) for line in (tmp_path / trace).read_bytes().splitlines()]
         outcomes |= {event["outcome"] for event in told if event["type"] == "call_attempted"}
         again = smoadsl("replay", tmp_path / trace)
-        assert (again.exit_code, again.stdout) == (0, "At last.\n"), again.stderr
+        assert (again.exit_code, again.stdout) == (0, "A whole answer.\n"), again.stderr
     assert outcomes == {"ok", "hedge_lost", "length", "cached"}
 
 

@@ -122,14 +122,16 @@ class Replaying:
         answer = None if isinstance(taped_answer, TapedSilence) else untaped(taped_answer)
         pieces = words(answer.text) if isinstance(answer, Reply) else ["…"]  # nobody knows any more what else was shown
         text_after_s = taped_answer.text_after_s
+        waited_s = 0.0
         if self._paced and on_text is not None and text_after_s is not None:
-            await asyncio.sleep(text_after_s)
+            waited_s = text_after_s
+            await asyncio.sleep(waited_s)
             on_text(pieces.pop(0))
         if isinstance(taped_answer, TapedSilence):
             never: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             return await never  # until nobody waits for it any longer
         if self._paced:
-            await asyncio.sleep(max(0.0, taped_answer.took_s - (text_after_s or 0.0)))
+            await asyncio.sleep(max(0.0, taped_answer.took_s - waited_s))
         if not isinstance(answer, Reply):
             assert answer is not None
             raise answer

@@ -114,8 +114,10 @@ def taped(answer: Reply | Fault, connection: Connection | None = None) -> TapedR
     usage, choices = answer.usage, [_taped_choice(answer)]
     if answer.others:
         choices += map(_taped_choice, answer.others)
+    model = answer.model
     if connection is not None:
         choices = [_without(choice, connection.secrets) for choice in choices]
+        model = without(model, connection.secrets)
     return model_of(
         TapedReply,
         choices=choices,
@@ -127,7 +129,7 @@ def taped(answer: Reply | Fault, connection: Connection | None = None) -> TapedR
             "cached_tokens": usage.cached_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
         },
-        model=answer.model,
+        model=model,
         lost_events=answer.lost_events,
         took_s=0.0,
         text_after_s=None,

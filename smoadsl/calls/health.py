@@ -1,12 +1,13 @@
 """Health, to find out whether a provider can be asked: is its key set, does it answer, what has it."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
 from smoadsl.adapters import open_adapter
 from smoadsl.adapters.base import Adapter, Connection, Fault, FaultKind, Lists
+from smoadsl.adapters.words import Secrets, without
 from smoadsl.calls.keys import Bound
 from smoadsl.calls.route import Provider
 from smoadsl.calls.session import Opener, Session
@@ -52,7 +53,7 @@ async def examine(
             session = Session({provider.name: provider}, environ, opener, allowed)
             adapter = opener(provider.adapter, _impatient(session.connection(provider.name), within_s))
             async with aclosing(adapter):
-                models = await _models(adapter, provider)
+                models = await _models(adapter, provider, session.connection(provider.name).secrets)
     except TimeoutError:
         return replace(found, said=f"{provider.name} gave no answer within {within_s:g} s")
     except Fault as fault:
@@ -65,13 +66,14 @@ async def examine(
     return replace(found, well=True, seconds=seconds, models=models, lacking=lacking)
 
 
-async def _models(adapter: Adapter, provider: Provider) -> tuple[str, ...] | None:
-    """Those that are listed, sorted; None where the provider has no list. Raises `Fault`."""
+async def _models(adapter: Adapter, provider: Provider, secrets: Iterable[str]) -> tuple[str, ...] | None:
+    """Those that are listed, sorted, without a secret; None where the provider has no list. Raises `Fault`."""
     if not isinstance(adapter, Lists):
         message = f"the adapter {provider.adapter} can not tell how {provider.name} is"
         raise Fault(FaultKind.LOCAL, message)
     try:
-        return tuple(sorted(await adapter.models()))
+        sought = Secrets(secrets)
+        return tuple(sorted(without(model, sought) for model in await adapter.models()))
     except Fault as fault:
         if fault.kind is FaultKind.STATUS and fault.status in _NO_LIST:
             return None

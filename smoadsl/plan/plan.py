@@ -312,6 +312,14 @@ class Plan(Frozen):
         """The plan for a run that sends nothing anywhere."""
         return self.model_copy(update={"providers": {n: one.without_keys() for n, one in self.providers.items()}})
 
+    def unstreamed(self) -> "Plan":
+        """The plan for a run whose answer nobody reads while it comes: what nobody has seen can be asked for again."""
+        aggregate = self.pipeline.aggregate
+        if not (isinstance(aggregate, ModelAggregate) and aggregate.stream):
+            return self
+        whole = aggregate.model_copy(update={"stream": False})
+        return self.model_copy(update={"pipeline": self.pipeline.model_copy(update={"aggregate": whole})})
+
 
 def moderators(condition: Condition) -> list[Moderator]:
     """The moderators of a condition, from left to right."""

@@ -28,7 +28,7 @@ from smoadsl.scale.ray_rows import numbers_as_bits
 from smoadsl.scale.records import Books
 from smoadsl.scale.rows import Data
 from smoadsl.scale.schema import LedgerError
-from smoadsl.scale.sitting import Sitting, Watch, Work, plan_digest, sat, take_up, unstreamed
+from smoadsl.scale.sitting import Sitting, Watch, Work, plan_digest, sat, take_up
 from smoadsl.scale.widest import widest
 
 _BETWEEN_LOOKS_S = 0.2
@@ -103,7 +103,7 @@ async def _books(folder: Path) -> Books:
 
 def _order(work: Work, folder: Path, taken: _TakenUp, allowed: Collection[Bound], workers: int) -> Order:
     """No more workers than rows, or than calls that the narrowest provider takes at once: each has its share."""
-    settings, plan = taken.settings, unstreamed(work.plan)
+    settings, plan = taken.settings, work.plan.unstreamed()
     most = min(one.concurrency for one in work.plan.providers.values()) if work.plan.providers else workers
     return Order(
         plan=plan,

@@ -12,7 +12,7 @@ import orjson
 from smoadsl.calls.session import Session
 from smoadsl.classes import dataclass
 from smoadsl.frozen import Frozen
-from smoadsl.plan.plan import ModelAggregate, Plan
+from smoadsl.plan.plan import Plan
 from smoadsl.scale.batch import Batch, Progress, Settings
 from smoadsl.scale.ledger import Ledger
 from smoadsl.scale.records import Books, Job
@@ -73,7 +73,7 @@ async def sit(
     Raises `Changed`, `LedgerError`, `Unfit` and `OSError`."""
     number, settings = take_up(work, ledger, settings, accept_changed)
     before = ledger.books()
-    batch = Batch(unstreamed(work.plan), work.data, session, ledger, number, settings, watch.on_progress)
+    batch = Batch(work.plan.unstreamed(), work.data, session, ledger, number, settings, watch.on_progress)
     watch.begun(batch)
     progress = await batch.run()
     return sat(work, progress, before, ledger.books())
@@ -99,15 +99,6 @@ def take_up(work: Work, ledger: Ledger, settings: Settings, accept_changed: bool
     if settings.most_usd is not None:
         settings = settings.with_usd(max(Decimal(0), settings.most_usd - ledger.books().usd_at_most))
     return number, settings
-
-
-def unstreamed(plan: Plan) -> Plan:
-    """The plan for answers that nobody reads while they come. What nobody has seen can be asked for again."""
-    aggregate = plan.pipeline.aggregate
-    if not isinstance(aggregate, ModelAggregate):
-        return plan
-    whole = aggregate.model_copy(update={"stream": False})
-    return plan.model_copy(update={"pipeline": plan.pipeline.model_copy(update={"aggregate": whole})})
 
 
 def plan_digest(plan: Plan) -> str:

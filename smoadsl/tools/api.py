@@ -74,19 +74,22 @@ async def run(
     cache: Kept | None = None,
     allow_env: Iterable[str] = (),
     keyless: bool = False,
+    streams: bool = False,
 ) -> Answer:
     """Run a plan, or a file's only pipeline, for one prompt. `on_event` is told everything that happens.
 
     `environ` is where keys are looked up (the process's own environment unless given), `opener` makes the adapters.
     Calls that `cache` has an answer for are not made. `allow_env` says which of the file's `env("NAME")` may go where,
     each `NAME=ORIGIN`; those of well-known providers may go to these, and any to this machine.
-    `keyless`: nothing is sent anywhere, and no key is looked up.
+    `keyless`: nothing is sent anywhere, and no key is looked up. `streams`: somebody reads the answer while it comes,
+    piece by piece as `on_event` is told of it; what was read so is not asked for again when it breaks off.
     Raises `CompileError` when the file has problems, `Unbound` when a key would go elsewhere, `RunError` when there is
     no answer, and `ValueError` for what is no `NAME=ORIGIN`.
     """
     plan, allowed = _plan(what), frozenset(bound_of(text) for text in allow_env)
     conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt
     providers = plan.without_keys().providers if keyless else plan.providers
+    plan = plan if streams else plan.unstreamed()
     async with Session(providers, os.environ if environ is None else environ, opener, allowed) as session:
         caller = Caller(session, Random(seed), cache)
         return await execute(plan, conversation, caller, on_event or (lambda _: None), seed)
@@ -100,9 +103,11 @@ def run_sync(what: Plan | str | Path | Source, prompt: str | Conversation, **opt
 async def stream(
     what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any
 ) -> AsyncGenerator[Event, None]:
-    """The events of a run, as they happen; the last is `RunFinished` or `RunFailed`. Leaving the loop ends the run."""
+    """The events of a run, as they happen, pieces of the answer too; the last is `RunFinished` or `RunFailed`.
+
+    Leaving the loop ends the run."""
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
-    task = asyncio.create_task(run(what, prompt, on_event=queue.put_nowait, **options))
+    task = asyncio.create_task(run(what, prompt, on_event=queue.put_nowait, streams=True, **options))
     task.add_done_callback(lambda _: queue.put_nowait(None))
     try:
         while (event := await queue.get()) is not None:

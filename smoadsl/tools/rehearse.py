@@ -51,7 +51,9 @@ async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:
         stage.begin()
         conversation = Conversation(turns, test.input)
         try:
-            answer = await api.run(plan, conversation, on_event=stage.hear, keyless=True, opener=stage.open)
+            answer = await api.run(
+                plan, conversation, on_event=stage.hear, keyless=True, opener=stage.open, streams=True
+            )
         except RunError:
             return None
         turns = (*turns, Message("assistant", answer.text))

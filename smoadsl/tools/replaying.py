@@ -68,6 +68,7 @@ def _played(told: Sequence[events.Event], together_s: float) -> "tuple[Replayed,
         keyless=True,
         opener=kept.open,
         cache=kept,
+        streams=True,  # as its plan says
     )
     answer: Answer | None = None
     with suppress(RunError, Standstill):  # the first is an event, the second shows in what is lacking

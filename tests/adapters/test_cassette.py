@@ -220,7 +220,8 @@ def test_what_never_left_this_machine_is_not_recorded(tmp_path: Path) -> None:
 
 def test_a23_a24_no_key_and_no_header_is_on_the_tape(tmp_path: Path) -> None:
     secret = replace(ACME, headers={"X-Gateway": CANARY + "-too"})
-    answers = [answer(completion(f"Your key is {CANARY}.")), answer({"error": {"message": f"not {CANARY}-too"}}, 401)]
+    echoed = completion(f"Your key is {CANARY}.") | {"model": f"for {CANARY}"}
+    answers = [answer(echoed), answer({"error": {"message": f"not {CANARY}-too"}}, 401)]
 
     async def main() -> None:
         wall = Wall(lambda _: [answers.pop(0)])

@@ -98,10 +98,11 @@ def with_hostile_names(plan: Plan) -> Plan:
 
 
 def trace_of(plan: Plan, replies: Replies, prompt: str = "What is 17 * 3?") -> list[Event]:
-    """All the events of a run, whatever became of it."""
+    """All the events of a run, whatever became of it, whose answer somebody reads while it comes."""
     events: list[Event] = []
     adapter = Scripted(replies)
-    run = api.run(plan, prompt, on_event=events.append, environ={"TOGETHER_API_KEY": CANARY}, opener=lambda *_: adapter)
+    environ = {"TOGETHER_API_KEY": CANARY}
+    run = api.run(plan, prompt, on_event=events.append, environ=environ, opener=lambda *_: adapter, streams=True)
     with suppress(RunError):
         asyncio.run(run)
     return events

@@ -112,7 +112,8 @@ def command(
     planned = partial(planned_or_exit, file, wanted, root, Options(without=passes(without)))
     plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed, cached=cache or cache_samples)
     with ExitStack() as stack:
-        live = Live(streams=outside.live and not as_json and sys.stdout.isatty(), terminal=sys.stderr.isatty())
+        streams = outside.live and not as_json and sys.stdout.isatty()
+        live = Live(streams=streams, terminal=sys.stderr.isatty())
         stack.callback(live.close)
         listeners = [live.show]
         traced = _trace(trace, row) if trace else None
@@ -122,7 +123,8 @@ def command(
         kept = _cache(cache_samples) if cache or cache_samples else None
         if kept is not None:
             stack.callback(kept.close)
-        answer = _answer(plan, conversation, seed, listeners, kept, outside)
+        read = streams or not outside.live  # a recording goes on as one that was read
+        answer = _answer(plan, conversation, seed, listeners, kept, outside, read)
     show_answer(answer, live, as_json)
     if traced is not None and not traced.is_whole:
         sys.exit(Exit.FAILED)
@@ -197,6 +199,7 @@ def _answer(
     listeners: list[Callable[[Event], None]],
     cache: Cache | None,
     outside: Outside,
+    streams: bool,
 ) -> Answer:
     """The run's answer. Ends the program where there is none, or where a recording lacks a part of it."""
 
@@ -204,7 +207,7 @@ def _answer(
         for listener in listeners:
             listener(event)
 
-    run = api.run(plan, conversation, seed=seed, on_event=on_event, cache=cache, **outside.options)
+    run = api.run(plan, conversation, seed=seed, on_event=on_event, cache=cache, streams=streams, **outside.options)
     answer: Answer | None = None
     try:
         answer = outside.run(run)
