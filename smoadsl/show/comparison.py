@@ -93,6 +93,7 @@ def _counts(entry: Entry) -> list[str]:
         "without an answer": entry.missing,
         "refused": entry.refused,
         "not readable": entry.unreadable,
+        "without a right answer": entry.unknown,
         "ties": entry.ties,
         "degraded": entry.degraded,
     }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from smoadsl.classes import dataclass
 from smoadsl.score.comparison import Comparison, Entry, Marked
-from smoadsl.score.outcome import Missing, Refused, Scored, Unreadable
+from smoadsl.score.outcome import Missing, Refused, Scored, Unknown, Unreadable
 from smoadsl.show.comparison import gain, remarks, stopped_share
 from smoadsl.show.document import document, plain
 from smoadsl.show.safe import one_line
@@ -55,7 +55,16 @@ def _table(found: Comparison) -> Iterator[str]:
     )
     heads = ["score", "95 %", "gain", "calls", "input", "output", "$", "time", "tokens", "$", "time"]
     yield from _figures(found, "", heads, lambda entry: _gained(entry, found), groups)
-    heads = ["stopped early", "without an answer", "refused", "unreadable", "ties", "degraded", "saved by the compiler"]
+    heads = [
+        "stopped early",
+        "without an answer",
+        "refused",
+        "unreadable",
+        "without a right answer",
+        "ties",
+        "degraded",
+    ]
+    heads.append("saved by the compiler")
     yield from _figures(found, f"of {found.rows:,} rows", heads, _counted)
     names = sorted({name for entry in found.entries for name in entry.categories})
     if names:
@@ -88,7 +97,7 @@ def _gained(entry: Entry, found: Comparison) -> Iterator[str]:
 
 def _counted(entry: Entry) -> Iterator[str]:
     yield f"{stopped_share(entry):.0%}" + "".join(f" ({where}: {count})" for where, count in entry.stopped.items())
-    for count in (entry.missing, entry.refused, entry.unreadable, entry.ties, entry.degraded):
+    for count in (entry.missing, entry.refused, entry.unreadable, entry.unknown, entry.ties, entry.degraded):
         yield f"{count:,}"
     yield f"{entry.saved.calls} calls, {entry.saved.tokens:,} tokens"
 
@@ -127,7 +136,7 @@ def _outcome(marked: Marked) -> str:
             best = outcome.scale.low if outcome.scale.less_is_better else outcome.scale.high
             tone = "good" if outcome.value == best else "bad" if outcome.value == outcome.scale.worst else "warning"
             return f'<td class="{tone}">{said} <small>{outcome.value:g}</small></td>'
-        case Missing() | Unreadable():
+        case Missing() | Unreadable() | Unknown():
             return f'<td class="warning">{said} <small>{plain(one_line(outcome.why or result.error, 80))}</small></td>'
         case Refused():
             return '<td class="warning"><small>refused</small></td>'
