@@ -59,6 +59,11 @@ def fields_of(row: Row) -> Mapping[str, Any]:
         return {}
 
 
+def listed_names(fields: Mapping[str, Any]) -> str:
+    """The names of a row's fields, as a message tells them."""
+    return ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """A data set in a file. `columns` names, for each field that a pipeline is to see, the column that holds it."""
@@ -116,7 +121,7 @@ class Data:
         try:
             self._prompt_of(fields)
         except ValueError as error:
-            has = ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
+            has = listed_names(fields)
             rows = "row" if count == 1 else f"{count} rows"
             return f"{self.path}: there is no prompt in its first {rows}. The last has {has}; {error}"
         return ""

@@ -24,6 +24,9 @@ RULES: Mapping[str, Callable[..., Rule]] = {
 }
 
 
+NEED_RIGHT = frozenset(RULES) - {"matches"}  # these hold an answer against the row's right one
+
+
 class UnknownScorer(Exception):
     """No scorer of that name, or one that can not be loaded; the message says what there is."""
 
