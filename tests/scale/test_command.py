@@ -255,6 +255,17 @@ def test_what_can_not_work_is_refused_before_anything_is_bought(
     assert lab.sold == []
 
 
+@pytest.mark.parametrize("command", [["batch", "p.moa", "in.csv"], ["compare", "p.moa", "--data", "in.csv"]])
+def test_what_is_wrong_with_the_data_is_no_wrong_usage(
+    lab: Shop, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.write('id,prompt\n1,"x\n', "in.csv")
+    monkeypatch.chdir(lab.folder)
+    done = CliRunner().invoke(main, [*command, "-o", "out.jsonl" if command[0] == "batch" else "out"])
+    why = "error: in.csv:2 can not be read as csv: a quote in the row that begins here is never closed\n"
+    assert (done.exit_code, done.output) == (2, why)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_folder_that_may_not_be_written(lab: Shop) -> None:
     lab.folder.chmod(0o500)

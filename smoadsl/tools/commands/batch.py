@@ -33,7 +33,7 @@ from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
-from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
+from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -144,12 +144,16 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
             raise click.UsageError(
                 f"-o {output}: it is there already, and no run of it: remove it, or name another file"
             )
-        digest, rows = data.measured()
     except Unfit as error:
         raise click.UsageError(one_line(str(error))) from None
     except OSError as error:
-        raise click.UsageError(f"{data.path}: {error.strerror or error}") from None
-    return Work(plan, data, digest, rows)
+        raise click.UsageError(f"-o {output}: {error.strerror or error}") from None
+    try:
+        return Work(plan, data, *data.measured())
+    except Unfit as error:
+        raise BadData(str(error)) from None
+    except OSError as error:
+        raise BadData(f"{data.path}: {error.strerror or error}") from None
 
 
 async def _sitting(

@@ -32,7 +32,7 @@ from smoadsl.tools.entering import entrants
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by, look_for_right
-from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
+from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option, text_width
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -138,7 +138,9 @@ def _measured(data: Data, right: str | None) -> tuple[str, int]:
             look_for_right(data, right)
         return measured
     except Unfit as error:
-        raise click.UsageError(one_line(str(error))) from None
+        raise BadData(str(error)) from None
+    except OSError as error:
+        raise BadData(f"{data.path}: {error.strerror or error}") from None
 
 
 def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
