@@ -15,9 +15,8 @@ from typing import IO, Any
 
 import orjson
 
-from smoadsl.adapters.base import Message
 from smoadsl.classes import dataclass
-from smoadsl.runtime.conversation import Conversation, conversation_from_row
+from smoadsl.runtime.conversation import PROMPTS, Conversation, asked_in
 
 _MOST_BYTES_OF_LINE = 32 << 20
 _MOST_BYTES_OF_JSON = 512 << 20
@@ -30,8 +29,6 @@ _FIRST = 100  # rows of which one at least has to have a prompt
 _MOST_NAMED = 12
 _OPEN_QUOTE = "unexpected end of data"  # as Python's csv says it
 CHANGED = "changed while it was worked on: the same command says what to do"
-PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
-"""The fields that a prompt is read from, the first that a row has."""
 
 
 class Unfit(Exception):
@@ -129,15 +126,8 @@ class Data:
         return ""
 
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
-        """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
-        fields = self._prompt_of(row.fields())
-        if "turns" not in fields or "messages" in fields:
-            return conversation_from_row(fields), ()
-        turns = fields["turns"]
-        if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
-            raise ValueError("`turns` must be a list of texts")
-        first, *following = turns
-        return Conversation((Message("user", first),), fields), tuple(following)
+        """What a row asks first, and what once that is answered. Raises `ValueError`."""
+        return asked_in(self._prompt_of(row.fields()))
 
     def _prompt_of(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row's fields under the names that a pipeline knows, a prompt among them. Raises `ValueError`."""
