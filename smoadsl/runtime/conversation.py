@@ -9,6 +9,7 @@ from smoadsl.classes import dataclass
 
 PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
 """The fields that a prompt is read from, the first that a row has."""
+EMPTY = "the prompt is empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Conversation:
         return self.messages[-1].content
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it asks nothing."""
+        return not self.prompt.strip()
+
+    @property
     def system(self) -> str:
         return "\n\n".join(m.content for m in self.messages if m.role == "system")
 
@@ -36,7 +42,15 @@ class Conversation:
 
 
 def asked_in(row: Mapping[str, Any]) -> tuple[Conversation, tuple[str, ...]]:
-    """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
+    """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`, also
+    where it asks nothing."""
+    first, following = _read(row)
+    if first.is_empty or not all(turn.strip() for turn in following):
+        raise ValueError(EMPTY if not following else "`turns` has an empty text")
+    return first, following
+
+
+def _read(row: Mapping[str, Any]) -> tuple[Conversation, tuple[str, ...]]:
     name = next((name for name in PROMPTS if name in row), None)
     if name is None:
         raise ValueError("a row needs `messages`, `turns`, `prompt`, `instruction` or `question`")

@@ -82,7 +82,7 @@ async def run(
     each `NAME=ORIGIN`; those of well-known providers may go to these, and any to this machine.
     `keyless`: nothing is sent anywhere, and no key is looked up.
     Raises `CompileError` when the file has problems, `Unbound` when a key would go elsewhere, `RunError` when there is
-    no answer, and `ValueError` for what is no `NAME=ORIGIN`.
+    no answer, as to an empty prompt, and `ValueError` for what is no `NAME=ORIGIN`.
     """
     plan, allowed = _plan(what), frozenset(bound_of(text) for text in allow_env)
     conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt
