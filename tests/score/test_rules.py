@@ -79,8 +79,19 @@ def test_ours_are_found_by_name_with_their_options() -> None:
         rule_named("matches", pattern="(")
     with pytest.raises(UnknownScorer, match="'numeric' can not be made: a tolerance is not negative"):
         rule_named("numeric", tolerance=-1)
-    with pytest.raises(UnknownScorer, match=r"no scorer is called 'exakt': there are choice, .*did you mean `exact`"):
+    with pytest.raises(UnknownScorer, match=r"no scorer is called 'exakt': there are ceb, .*; did you mean `exact`\?$"):
         rule_named("exakt")
+
+
+def test_each_scorer_is_named_once_and_none_left_out() -> None:
+    with pytest.raises(UnknownScorer) as unknown:
+        rule_named("nothing like it")
+    assert str(unknown.value) == f"no scorer is called 'nothing like it': there are {', '.join(sorted(ALL))}"
+    with pytest.raises(UnknownScorer, match="'wins' is no rule: it asks a model that grades"):
+        rule_named("wins")
+
+
+ALL = "exact numeric choice contains matches json_field just_eval mt_bench flask ceb wins".split()
 
 
 def _half(answer: str, row: Any) -> float:
@@ -110,7 +121,7 @@ def test_a_function_of_another_package_is_loaded_when_it_is_named(monkeypatch: p
         rule_named("flat")
     with pytest.raises(UnknownScorer, match="'half' takes no options: strict"):
         rule_named("half", strict=True)
-    with pytest.raises(UnknownScorer, match="there are choice, contains, exact, flat, gone, half, "):
+    with pytest.raises(UnknownScorer, match="there are ceb, choice, contains, exact, flask, flat, gone, half, "):
         rule_named("nothing like it")
 
 
