@@ -10,7 +10,6 @@ from smoadsl.diagnostics.render.text import printable
 from smoadsl.score.comparison import Comparison, Entry
 
 _MOST_TOLD = 8  # entries; of more, only those on the front
-CLAIM = 0.6  # of MoA's compute: what arXiv 2411.03284 reports for SMoA
 
 
 def comparison_table(found: Comparison) -> RenderableType:
@@ -80,7 +79,7 @@ def _shares(entry: Entry, found: Comparison) -> list[str]:
     if curve is None:
         return [f"{entry.name} takes {of}."]
     ends = f"{curve.never.tokens:.2f} where no prompt is stopped early, {curve.always.tokens:.2f} where all are"
-    return [f"{entry.name} takes {of}; of the tokens {ends}; {curve.share:.0%} were. SMoA's paper: about {CLAIM}."]
+    return [f"{entry.name} takes {of}; of the tokens {ends}; {curve.share:.0%} were."]
 
 
 def _calls(count: int) -> str:
