@@ -1,6 +1,7 @@
 """Test right, to see that a comparison looks for the right answers before it buys, and counts no row without one."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,13 @@ def test_right_answers_are_looked_for_before_anything_is_bought(
 def test_who_has_or_needs_none_is_not_refused(rows: list[str], typed: list[str], tmp_path: Path) -> None:
     done = compare(tmp_path, rows, *typed)
     assert done.exit_code == 0, done.output
+
+
+def test_what_there_is_one_of_is_said_as_one(tmp_path: Path) -> None:
+    done = compare(tmp_path, ['{"prompt": null, "answer": "2"}'])
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "1 pipeline on rows.jsonl" in page
+    assert "1 row of rows.jsonl" in done.stdout
+    assert "p: of 1 row 1 without an answer." in done.stdout
+    assert not re.search(r"\b1 (rows|calls|tokens|pipelines)\b", page + done.stdout)

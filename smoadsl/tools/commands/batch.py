@@ -28,7 +28,7 @@ from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
 from smoadsl.score.formats import FORMATS
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
 from smoadsl.tools.lacking import keys_or_exit
@@ -232,9 +232,9 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     parts += [f"{progress.answered:,} answered"] * bool(progress.answered or not progress.earlier)
     parts += [f"{progress.degraded:,} of them degraded"] * bool(progress.degraded)
     parts += [f"{progress.failed:,} without an answer"] * bool(progress.failed)
-    calls = f"{progress.calls:,} calls" + f", {bought:,} answers bought" * (bought != progress.calls)
+    calls = counted(progress.calls, "call") + f", {counted(bought, 'answer')} bought" * (bought != progress.calls)
     usd = f" · ${books.usd:.4f} in all" if books.usd else ""
-    tell(f"{', '.join(parts)} · {calls} · {progress.tokens:,} tokens{usd}")
+    tell(f"{', '.join(parts)} · {calls} · {counted(progress.tokens, 'token')}{usd}")
     if books.broken:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
         answers, kept = f"at most {books.in_flight:,} answers", ""
@@ -252,7 +252,7 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
         rows = "1 row is" if left == 1 else f"{left:,} rows are"
         tell(f"error: {progress.why}; {rows} left: the same command goes on")
         return Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED
-    tell(f"{output} written, {work.rows:,} row{'s' * (work.rows != 1)}")
+    tell(f"{output} written, {counted(work.rows, 'row')}")
     if progress.failed:
         tell("the same command tries the rows without an answer once more")
         return Exit.FAILED
