@@ -185,7 +185,13 @@ def test_the_money_holds_for_all_sittings(lab: Shop) -> None:
     code, said = lab.run("--max-usd", "0.02")
     assert code == 3
     assert said[-1].startswith("error: $0.0")
-    assert said[-1].endswith("rows are left: the same command goes on")
+    assert said[-1].endswith("rows are left: a higher --max-usd goes on")
+    typed = ["compare", "p.moa", "--data", "in.jsonl", "--score", "matches=.", "-o", "out", "--max-usd", "0.0001"]
+    done = subprocess.run(
+        [sys.executable, "-m", "smoadsl", *typed], cwd=lab.folder, env=lab.environ, capture_output=True
+    )
+    assert done.returncode == 3
+    assert done.stderr.decode().splitlines()[-1].endswith("20 rows are left: a higher --max-usd goes on")
     assert lab.run("--max-usd", "1")[0] == 0
     assert len(lab.sold) == 60
 

@@ -26,7 +26,7 @@ from smoadsl.scale.ray_cluster import Cluster, ClusterError
 from smoadsl.scale.ray_engine import sit_on_cluster
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
-from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
+from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit, stopped
 from smoadsl.score.formats import FORMATS
 from smoadsl.show.safe import counted, one_line
 from smoadsl.tools.allowing import allow_env
@@ -248,9 +248,7 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     if progress.first_error:
         tell(f"the first without an answer is {progress.first_error}")
     if not sitting.complete:
-        left = work.rows - progress.rows
-        rows = "1 row is" if left == 1 else f"{left:,} rows are"
-        tell(f"error: {progress.why}; {rows} left: the same command goes on")
+        tell(f"error: {stopped(progress, work.rows)}")
         return Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED
     tell(f"{output} written, {counted(work.rows, 'row')}")
     if progress.failed:
