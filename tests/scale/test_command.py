@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from click.testing import CliRunner
 
 from smoadsl.tools.cli import main
 from smoadsl.tools.commands import batch
+from tests.adapters.wall import Act, Attempt, Wait, answer
+from tests.adapters.walled import walled
 from tests.scale.billing import CALLS, PIPELINE, Shop, shop
 
 SLOW = (0.2, 0.4)  # seconds that an answer takes
@@ -194,6 +196,33 @@ def test_the_money_holds_for_all_sittings(lab: Shop) -> None:
     assert done.stderr.decode().splitlines()[-1].endswith("20 rows are left: a higher --max-usd goes on")
     assert lab.run("--max-usd", "1")[0] == 0
     assert len(lab.sold) == 60
+
+
+@pytest.mark.parametrize(
+    ("status", "usd", "told"),
+    [
+        (401, "", []),
+        (
+            402,
+            " · $0.0010 in all",
+            ["nothing was bought: $0.0010 is the most that calls without an answer can have cost"],
+        ),
+    ],
+)
+def test_money_that_bought_nothing_is_said_to_be_of_calls_that_were_under_way(
+    status: int, usd: str, told: list[str], tmp_path: Path
+) -> None:
+    """Of two calls one is refused while the other is still on its way. Whose key was never taken pays nothing."""
+
+    def refuse(attempt: Attempt) -> Iterable[Act]:
+        return [Wait(0.1 if attempt.json["model"] == "a" else 20), answer({"error": {"message": "no"}}, status)]
+
+    with walled(refuse) as wall:
+        lab = Shop(tmp_path, wall.url)
+        lab.ask(1)
+        code, said = lab.run()
+    assert (code, said[:-1]) == (3, [f"0 answered · 0 calls · 0 tokens{usd}", *told])
+    assert said[-1].endswith(f"(status {status}): no; 1 row is left: the same command goes on")
 
 
 def in_the_way(lab: Shop) -> None:

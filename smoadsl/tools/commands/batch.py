@@ -235,6 +235,8 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     calls = counted(progress.calls, "call") + f", {counted(bought, 'answer')} bought" * (bought != progress.calls)
     usd = f" · ${books.usd:.4f} in all" if books.usd else ""
     tell(f"{', '.join(parts)} · {calls} · {counted(progress.tokens, 'token')}{usd}")
+    if progress.usd and not bought:
+        tell(f"nothing was bought: ${progress.usd:.4f} is the most that calls without an answer can have cost")
     if books.broken:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
         answers, kept = f"at most {books.in_flight:,} answers", ""
