@@ -261,7 +261,7 @@ REFUSED: list[tuple[str, Callable[[Shop], object], list[str], int, str]] = [
     ("output there", in_the_way, [], 2, "-o out.jsonl: it is there already, and no run of it: remove it, or"),
     ("output is data", nothing, ["-o", "in.jsonl"], 2, "-o in.jsonl: this is the data itself"),
     ("by a link", a_link, [], 2, "-o out.jsonl: this is the data itself"),
-    ("no folder", nothing, ["-o", "there/out.jsonl"], 2, "-o there/out.jsonl: there is no folder there"),
+    ("no folder", nothing, ["-o", "p.moa/out.jsonl"], 3, "p.moa/out.jsonl.run can not be used: Not a directory"),
     ("no form", nothing, ["-o", "out.txt"], 2, "out.txt: an output is named .jsonl, .csv, .tsv or .parquet"),
     ("a pipe", fifo, [], 2, "in.jsonl is no plain file: a data set is read more than once, so save it in one"),
     ("map", nothing, ["--map", "prompt"], 2, "--map takes FIELD=COLUMN, as in --map prompt=query"),
@@ -299,6 +299,12 @@ def test_what_is_wrong_with_the_data_is_no_wrong_usage(
     done = CliRunner().invoke(main, [*command, "-o", "out.jsonl" if command[0] == "batch" else "out"])
     why = "error: in.csv:2 can not be read as csv: a quote in the row that begins here is never closed\n"
     assert (done.exit_code, done.output) == (2, why)
+
+
+def test_a_folder_that_is_not_there_is_made_as_compare_makes_it(lab: Shop) -> None:
+    code, said = lab.run("-o", "there/too/out.jsonl")
+    assert (code, said[-1]) == (0, "there/too/out.jsonl written, 20 rows")
+    assert len(output(lab, "there/too/out.jsonl")) == 20
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

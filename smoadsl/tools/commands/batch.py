@@ -136,8 +136,6 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
     try:
         reader_of(data.path)
         writer_for(output)
-        if not output.parent.is_dir():
-            raise click.UsageError(f"-o {output}: there is no folder {output.parent}")
         if output.exists() and output.samefile(data.path):
             raise click.UsageError(f"-o {output}: this is the data itself")
         if output.exists() and not folder_of(output).is_dir():
