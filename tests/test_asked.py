@@ -128,3 +128,15 @@ def test_a_row_that_asks_nothing_is_a_row_that_says_so(tmp_path: Path, monkeypat
     assert done.exit_code == 3
     found = [json.loads(line)["smoadsl"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(one["error"], one["calls"]) for one in found] == [("the prompt is empty", 0)] * 2 + [("", 1)]
+
+
+def test_a_value_is_a_text_in_either_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the document on batches says: a number keeps all its digits."""
+    (tmp_path / "p.moa").write_text('model given = "input/said"\npipeline p {\n  answer number\n  aggregate given\n}\n')
+    (tmp_path / "row.json").write_text('{"prompt": "17 * 35?", "said": "It is 595.00000000000000000001, so"}')
+    (tmp_path / "rows.json").write_text(f"[{(tmp_path / 'row.json').read_text()}]")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["run", "p.moa", "--input", "row.json", "--json"])
+    assert json.loads(done.stdout)["value"] == "595.00000000000000000001"
+    assert CliRunner().invoke(main, ["batch", "p.moa", "rows.json", "-o", "out.jsonl"]).exit_code == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text())["smoadsl"]["value"] == "595.00000000000000000001"
