@@ -9,7 +9,7 @@ import pytest
 
 from smoadsl.language.check import Given
 from smoadsl.plan.plan import Plan, routes_of
-from smoadsl.runtime.conversation import conversation_from_row
+from smoadsl.runtime.conversation import asked_in
 from smoadsl.runtime.events import CallSucceeded, Event, RoundStarted
 from smoadsl.tools import api
 from smoadsl.tools.virtual_clock import run_virtually
@@ -45,7 +45,7 @@ def measured(name: str, *params: str) -> Measured:
     seconds = 0.0
     for row in ROWS:
         told: list[Event] = []
-        answer = run_virtually(api.run(plan, conversation_from_row(row), on_event=told.append, environ={}))
+        answer = run_virtually(api.run(plan, asked_in(row)[0], on_event=told.append, environ={}))
         counted = sum(e.input_tokens + e.output_tokens for e in told if isinstance(e, CallSucceeded))
         assert counted == answer.totals.input_tokens + answer.totals.output_tokens
         right += answer.value == row["answer"].lower()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smoadsl.builtins.answers import AnswerForm, read_answer
-from smoadsl.runtime.conversation import conversation_from_row
+from smoadsl.runtime.conversation import asked_in
 
 FOLDER = Path(__file__).parents[1] / "pipelines" / "papers" / "efficiency"
 ROWS = [json.loads(line) for line in (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -35,7 +35,7 @@ def test_there_are_sixteen_of_each_kind_and_each_is_whole() -> None:
         assert row["wrong"]
         assert row["answer"] not in row["wrong"]
         assert len(set(row["wrong"])) == len(row["wrong"])
-        assert conversation_from_row(row).prompt == row["question"]
+        assert asked_in(row)[0].prompt == row["question"]
         said = f"So it is.\nAnswer: {row['answer']}"
         assert read_answer(AnswerForm("regex", (r"(?im)^answer: *(.+)$",)), said) == row["answer"].lower()
 

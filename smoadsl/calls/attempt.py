@@ -184,8 +184,9 @@ class Attempts:
         except BaseException as error:
             text_after_s = first.after_s if first else None
             fault = self._fault_of(error, route, provider, first) if bill is not None else None
+            billed = not gate.takes_no_key if fault is None else fault.billed
             if bill is not None:
-                bill.failed(billed=fault is None or fault.billed)
+                bill.failed(billed)
             if fault is not None:
                 lane.failed(leave, fault, now())
                 return _failed(number, route, fault, now() - begun, queued_s, text_after_s)
@@ -195,7 +196,7 @@ class Attempts:
             if isinstance(error, asyncio.CancelledError):
                 outcome, why = _LOST if HEDGE_LOST in error.args else _CANCELLED
                 took_s = now() - begun
-                self.on_attempt(Attempt(number, route, outcome, why, took_s, queued_s, None, True, text_after_s))
+                self.on_attempt(Attempt(number, route, outcome, why, took_s, queued_s, None, billed, text_after_s))
             raise
         else:
             bill.answered(reply.usage, route.price)

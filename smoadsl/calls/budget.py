@@ -4,7 +4,7 @@ The worst case of the aggregate is set aside first, so that a budget never costs
 """
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 
 from smoadsl.adapters.values import value
 from smoadsl.classes import dataclass
@@ -21,6 +21,7 @@ class Cost:
 
 
 NO_COST = Cost()
+_DIGITS = Context(prec=4, rounding=ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,36 @@ class Budget:
             return
         kept = NO_COST if last or self._aside is None else self._aside()
         if limits.calls is not None and self._calls + kept.calls + calls > limits.calls:
-            spent = f"the budget of {limits.calls:,} call{'s' * (limits.calls != 1)} is spent"
+            due = "a call" if calls == 1 else f"{calls} calls at once"
+            spent = _unheld(_calls(limits.calls), self._calls, due, kept.calls and _calls(kept.calls))
         elif limits.tokens is not None and self._tokens + kept.tokens + cost.tokens > limits.tokens:
-            spent = f"the budget of {limits.tokens:,} token{'s' * (limits.tokens != 1)} is spent"
+            due = f"a call that may take {_tokens(cost.tokens)}"
+            spent = _unheld(_tokens(limits.tokens), self._tokens, due, kept.tokens and _tokens(kept.tokens))
         elif limits.usd is not None and self._usd + kept.usd + cost.usd > limits.usd:
-            spent = f"the budget of ${limits.usd} is spent"
+            due = f"a call that may cost {_dollars(cost.usd)}"
+            spent = _unheld(f"${limits.usd:f}", self._usd, due, kept.usd and _dollars(kept.usd))
         else:
             return
         if not extra:
             self._spent = spent
         raise Exhausted(spent)
+
+
+def _unheld(budget: str, taken: Decimal | int, due: str, kept: str | Decimal | int) -> str:
+    """Why a budget does not hold what is due: it is spent, or it never was enough."""
+    if taken:
+        return f"the budget of {budget} is spent"
+    return f"the budget of {budget} does not hold {due}" + (f" beside {kept} for the aggregate" if kept else "")
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'s' * (count != 1)}"
+
+
+def _tokens(count: int) -> str:
+    return f"{count:,} token{'s' * (count != 1)}"
+
+
+def _dollars(usd: Decimal) -> str:
+    """With so many digits as tell it from a limit, and never less than it is."""
+    return f"${_DIGITS.create_decimal(usd).normalize():f}"

@@ -45,6 +45,12 @@ class Gate:
         """The routes that were used so far."""
         return self._lanes.values()
 
+    @property
+    def takes_no_key(self) -> bool:
+        """Whether the provider has refused our key, and never took it before: then it charges for nothing."""
+        refused = any(lane.closed is not None and lane.closed.status == 401 for lane in self.lanes)
+        return refused and not any(lane.has_answered for lane in self.lanes)
+
     async def enter(
         self, lane: Lane, weight: Weight, owner: str, patience: int, others: bool, again: bool, now: float
     ) -> Pass:

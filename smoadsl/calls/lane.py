@@ -82,7 +82,7 @@ class Line:
 
 class Lane:
     """One route of a session. `closed` is the fault for which it is not used any more in this run, `last_fault` the one
-    that was met there last."""
+    that was met there last; `has_answered`: there was a reply."""
 
     def __init__(self, limits: Limits, random: Random) -> None:
         self.limits = limits
@@ -90,6 +90,7 @@ class Lane:
         self.tries = Tries()
         self.closed: Fault | None = None
         self.last_fault: Fault | None = None
+        self.has_answered = False
         self.under_way = 0
         self._breaker: breaker.Breaker = breaker.Closed()
         self._just_answered = False
@@ -131,7 +132,7 @@ class Lane:
     def answered(self, leave: Pass, reply: Reply, now: float) -> None:
         """The request has its reply."""
         self._well(leave, now)
-        self._just_answered = True
+        self._just_answered = self.has_answered = True
         self.tries.answered()
         if reply.exchange.allowances:
             self._heard(leave, reply.exchange, now)

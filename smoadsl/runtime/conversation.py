@@ -7,6 +7,10 @@ from typing import Any
 from smoadsl.adapters.base import Message
 from smoadsl.classes import dataclass
 
+PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
+"""The fields that a prompt is read from, the first that a row has."""
+EMPTY = "the prompt is empty"
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -24,6 +28,11 @@ class Conversation:
         return self.messages[-1].content
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it asks nothing."""
+        return not self.prompt.strip()
+
+    @property
     def system(self) -> str:
         return "\n\n".join(m.content for m in self.messages if m.role == "system")
 
@@ -32,17 +41,27 @@ class Conversation:
         return tuple(m for m in self.messages if m.role != "system")
 
 
-def conversation_from_row(row: Mapping[str, Any]) -> Conversation:
-    """The conversation of a row: its `messages`, or its `prompt`, `instruction` or `question`. Raises `ValueError`."""
+def asked_in(row: Mapping[str, Any]) -> tuple[Conversation, tuple[str, ...]]:
+    """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`, also
+    where it asks nothing."""
+    first, following = _read(row)
+    if first.is_empty or not all(turn.strip() for turn in following):
+        raise ValueError(EMPTY if not following else "`turns` has an empty text")
+    return first, following
+
+
+def _read(row: Mapping[str, Any]) -> tuple[Conversation, tuple[str, ...]]:
+    name = next((name for name in PROMPTS if name in row), None)
+    if name is None:
+        raise ValueError("a row needs `messages`, `turns`, `prompt`, `instruction` or `question`")
     fields = {key: value for key, value in row.items() if key != "messages"}
-    if "messages" in row:
-        return Conversation(_messages(row["messages"]), fields)
-    for key in ("prompt", "instruction", "question"):
-        if key in row:
-            if not isinstance(row[key], str):
-                raise ValueError(f"`{key}` must be a text")
-            return Conversation((Message("user", row[key]),), fields)
-    raise ValueError("a row needs `prompt`, `instruction`, `question` or `messages`")
+    if name == "messages":
+        return Conversation(_messages(row[name]), fields), ()
+    texts = row[name] if name == "turns" else [row[name]]
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"`{name}` must be a {'list of texts' if name == 'turns' else 'text'}")
+    first, *following = texts
+    return Conversation((Message("user", first),), fields), tuple(following)
 
 
 def _messages(value: object) -> tuple[Message, ...]:

@@ -21,7 +21,7 @@ from smoadsl.runtime import events
 from smoadsl.runtime.answering import Answering, WentOn
 from smoadsl.runtime.aside import Aside, time_for_the_aggregate_s
 from smoadsl.runtime.asker import Asker, Emit, Place
-from smoadsl.runtime.conversation import Conversation
+from smoadsl.runtime.conversation import EMPTY, Conversation
 from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.flow import Step, flow
 from smoadsl.runtime.prompts import Prompts, Response, names_of
@@ -52,7 +52,8 @@ class RunError(Exception):
 async def execute(
     plan: Plan, conversation: Conversation, caller: Caller, emit: Emit, seed: int = 0, around: Budget | None = None
 ) -> Answer:
-    """Run the plan. Raises `RunError` when there is no answer; what was paid for by then has been emitted.
+    """Run the plan. Raises `RunError` when there is no answer, and for an empty prompt, which nobody is asked; what was
+    paid for by then has been emitted.
 
     `around` is a budget that several runs share; this one spends from it as well as from the plan's own.
     """
@@ -60,6 +61,8 @@ async def execute(
     asker = Asker(caller, emit, mixed, around, conversation.input)
     asker.tell(events.RunStarted, plan=plan, messages=conversation.messages, input=dict(conversation.input), seed=seed)
     try:
+        if conversation.is_empty:
+            raise RoundFailed(EMPTY)
         text = await _Execution(plan, plan.pipeline, conversation, asker, mixed).text()
     except (RoundFailed, NoVerdict, RenderError) as error:
         asker.tell(events.RunFailed, message=str(error), totals=asker.totals)

@@ -30,7 +30,7 @@ _PASSED_AT_ONCE = 10_000  # rows that have an answer
 class Progress:
     """How far it is. `earlier`: rows that an earlier sitting had answered. `usd` has been spent by this one, on answers
     and on attempts that may be billed without one. `first_error` is of the row that failed first; `why` says why it
-    stopped before the end."""
+    stopped before the end, and `wants_usd` that it was for the limit of money."""
 
     earlier: int = 0
     answered: int = 0
@@ -42,6 +42,7 @@ class Progress:
     failed_in_a_row: int = 0
     first_error: str = ""
     why: str = ""
+    wants_usd: bool = False
 
     @property
     def rows(self) -> int:
@@ -202,7 +203,7 @@ class Batch:
             while not progress.why and progress.usd + self._reserved + worst > most and self._reserved:
                 await self._change.wait()
             if not progress.why and progress.usd + self._reserved + worst > most:
-                left = most - progress.usd
+                left, progress.wants_usd = most - progress.usd, True
                 self.drain(f"${left:.4f} of the money is left, and the next row may cost ${worst:.4f} at worst")
             if progress.why:
                 return False

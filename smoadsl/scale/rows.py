@@ -5,6 +5,7 @@ A row that can not be read is a row that says why. Blank lines are none.
 
 import csv
 import hashlib
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial
@@ -14,9 +15,8 @@ from typing import IO, Any
 
 import orjson
 
-from smoadsl.adapters.base import Message
 from smoadsl.classes import dataclass
-from smoadsl.runtime.conversation import Conversation, conversation_from_row
+from smoadsl.runtime.conversation import PROMPTS, Conversation, asked_in
 
 _MOST_BYTES_OF_LINE = 32 << 20
 _MOST_BYTES_OF_JSON = 512 << 20
@@ -27,9 +27,8 @@ _NONE = (0, b"")  # stands for a row
 _BOM = b"\xef\xbb\xbf"
 _FIRST = 100  # rows of which one at least has to have a prompt
 _MOST_NAMED = 12
+_OPEN_QUOTE = "unexpected end of data"  # as Python's csv says it
 CHANGED = "changed while it was worked on: the same command says what to do"
-PROMPTS = ("messages", "turns", "prompt", "instruction", "question")
-"""The fields that a prompt is read from, the first that a row has."""
 
 
 class Unfit(Exception):
@@ -57,6 +56,11 @@ def fields_of(row: Row) -> Mapping[str, Any]:
         return row.fields()
     except ValueError:
         return {}
+
+
+def listed_names(fields: Mapping[str, Any]) -> str:
+    """The names of a row's fields, as a message tells them."""
+    return ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +120,14 @@ class Data:
         try:
             self._prompt_of(fields)
         except ValueError as error:
-            has = ", ".join(f"`{name}`" for name in list(fields)[:_MOST_NAMED]) or "no field"
-            rows = "row" if count == 1 else f"{count} rows"
-            return f"{self.path}: there is no prompt in its first {rows}. The last has {has}; {error}"
+            has = listed_names(fields)
+            rows = "its only row. It" if count == 1 else f"its first {count} rows. The last"
+            return f"{self.path}: there is no prompt in {rows} has {has}; {error}"
         return ""
 
     def turns(self, row: Row) -> tuple[Conversation, tuple[str, ...]]:
-        """What a row asks first, and what once that is answered, as MT-Bench's `turns` have it. Raises `ValueError`."""
-        fields = self._prompt_of(row.fields())
-        if "turns" not in fields or "messages" in fields:
-            return conversation_from_row(fields), ()
-        turns = fields["turns"]
-        if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
-            raise ValueError("`turns` must be a list of texts")
-        first, *following = turns
-        return Conversation((Message("user", first),), fields), tuple(following)
+        """What a row asks first, and what once that is answered. Raises `ValueError`."""
+        return asked_in(self._prompt_of(row.fields()))
 
     def _prompt_of(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row's fields under the names that a pipeline knows, a prompt among them. Raises `ValueError`."""
@@ -215,20 +212,44 @@ def _csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(_MOST_CHARACTERS_OF_CELL)
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        ended = 0
         try:
             head = next(table, [])
             if len(set(head)) < len(head):
                 raise Unfit(f"{path}: two columns have one name")
-            read = partial(_cells, head)
-            for number, cells in enumerate((cells for cells in table if cells), 1):
-                yield Row(number, digest_of(orjson.dumps([head, cells])), cells, read)
-        except (csv.Error, UnicodeDecodeError) as error:  # what follows can not be told apart any more
-            raise Unfit(f"{path}:{table.line_num} can not be read as {path.suffix[1:]}: {error}") from None
+            read, number, ended = partial(_cells, head), 0, table.line_num
+            for cells in table:
+                ended = table.line_num
+                if cells:
+                    number += 1
+                    yield Row(number, digest_of(orjson.dumps([head, cells])), cells, read)
+        except UnicodeDecodeError as error:  # what follows can not be told apart any more
+            line, byte = _not_utf8(path), error.object[error.start]
+            raise Unfit(f"{path}:{line} is not UTF-8, for the byte 0x{byte:02x} in it: save it as UTF-8") from None
+        except csv.Error as error:
+            line, why = table.line_num, str(error)
+            if why == _OPEN_QUOTE:  # which is told at the end of the file
+                line, why = ended + 1, "a quote in the row that begins here is never closed"
+            raise Unfit(f"{path}:{line} can not be read as {path.suffix[1:]}: {why}") from None
+
+
+def _not_utf8(path: Path) -> int:
+    """The first line that is not UTF-8. A table is decoded ahead of what is read of it, and does not know."""
+    decoder, line = getincrementaldecoder("utf-8")(), 1
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                return line + error.object.count(b"\n", 0, error.start)
+            line += chunk.count(b"\n")
+    return line  # its last character is cut off
 
 
 def _cells(head: list[str], number: int, cells: list[str]) -> Mapping[str, Any]:
     if len(cells) != len(head):
-        raise ValueError(f"row {number} has {len(cells)} cells, and the head names {len(head)}")
+        count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+        raise ValueError(f"row {number} has {count}, and the head names {len(head)}")
     return dict(zip(head, cells, strict=True))
 
 

@@ -49,6 +49,13 @@ class Sitting:
     in_flight: int = 0
 
 
+def stopped(progress: Progress, rows: int) -> str:
+    """Why a sitting stopped before the last of so many rows, and how it goes on."""
+    left = rows - progress.rows
+    how = "a higher --max-usd" if progress.wants_usd else "the same command"
+    return f"{progress.why}; {left:,} row{'s are' if left != 1 else ' is'} left: {how} goes on"
+
+
 class Drained(Protocol):
     """What can be told to come to an end."""
 

@@ -58,9 +58,9 @@ class Saved(Frozen):
 
 class Entry(Frozen):
     """One pipeline. `scored` of its `rows` have a score; the others are counted apart: `missing` have no answer, in
-    `refused` the model refused, of `unreadable` nothing could be made. `ties` are some of the scored, `degraded` some
-    of all. `settings` are the params that were swept. `length_controlled`, of preferences over a reference: the
-    score that answers of the reference's length would have."""
+    `refused` the model refused, of `unreadable` nothing could be made, for `unknown` nothing says what is right. `ties`
+    are some of the scored, `degraded` some of all. `settings` are the params that were swept. `length_controlled`, of
+    preferences over a reference: the score that answers of the reference's length would have."""
 
     name: str
     settings: dict[str, str]
@@ -69,6 +69,7 @@ class Entry(Frozen):
     missing: int
     refused: int
     unreadable: int
+    unknown: int
     ties: int
     degraded: int
     score: Score | None
@@ -216,6 +217,7 @@ def _entry(entrant: Entrant, rows: Sequence[Marked], measure: Measure) -> Entry:
         missing=tally.missing,
         refused=tally.refused,
         unreadable=tally.unreadable,
+        unknown=tally.unknown,
         ties=tally.ties,
         degraded=sum(bool(result.degraded) for result in results),
         score=score,

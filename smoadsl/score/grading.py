@@ -12,7 +12,7 @@ from smoadsl.builtins.prompts import built_in
 from smoadsl.builtins.verdicts import Question
 from smoadsl.classes import dataclass
 from smoadsl.runtime.render import render
-from smoadsl.score.outcome import SHARE, Outcome, Refused, Said, Scored, Unreadable, absent
+from smoadsl.score.outcome import SHARE, Outcome, Refused, Said, Scored, Unknown, Unreadable, absent
 from smoadsl.score.rubrics import Rubric
 
 _PAIR = ("A", "B")
@@ -107,13 +107,13 @@ def ask_pair(turns: Sequence[Message], ours: Said, theirs: Said) -> tuple[Asked,
 def read_pair(ours: Said, theirs: Said, forward: str | None, backward: str | None) -> Outcome:
     """1 where ours was preferred in both orders, 0 where theirs was, 1/2 for a tie: the orders disagree.
 
-    Where ours is missing, that is the outcome; without an answer to compare it with there is no score.
+    Without an answer to compare it with there is no score; where ours is missing, that is the outcome.
     """
-    if (nothing := absent(ours)) is not None:
-        return nothing
     if (lacking := absent(theirs)) is not None:
         why = "refused" if isinstance(lacking, Refused) else "missing"
-        return Unreadable(f"the reference answer is {why}")
+        return Unknown(f"the reference answer is {why}")
+    if (nothing := absent(ours)) is not None:
+        return nothing
     wins = []
     for own, reply in ((_FORWARD, forward), (_BACKWARD, backward)):
         if reply is None:

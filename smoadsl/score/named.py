@@ -7,9 +7,10 @@ right. Only the one that is named is loaded.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from smoadsl.diagnostics.suggest import did_you_mean
+from smoadsl.diagnostics.suggest import closest
 from smoadsl.score import rules
 from smoadsl.score.outcome import SHARE, Outcome, Said, Scored, Unreadable, absent
+from smoadsl.score.rubrics import GRADED
 from smoadsl.score.rules import Row, Rule
 
 _GROUP = "smoadsl.scorers"
@@ -24,12 +25,17 @@ RULES: Mapping[str, Callable[..., Rule]] = {
 }
 
 
+NEED_RIGHT = frozenset(RULES) - {"matches"}  # these hold an answer against the row's right one
+
+
 class UnknownScorer(Exception):
     """No scorer of that name, or one that can not be loaded; the message says what there is."""
 
 
 def rule_named(name: str, **options: Any) -> Rule:
     """The scorer of that name, with its options. Raises `UnknownScorer`."""
+    if name in GRADED:
+        raise UnknownScorer(f"the scorer '{name}' is no rule: it asks a model that grades")
     if name not in RULES:
         if options:
             raise UnknownScorer(f"the scorer '{name}' takes no options: {', '.join(options)}")
@@ -45,10 +51,10 @@ def _brought(name: str) -> Rule:
 
     found = tuple(entry_points(group=_GROUP, name=name))
     if not found:
-        known = sorted({*RULES, *(point.name for point in entry_points(group=_GROUP))})
-        meant = did_you_mean(name, known)
+        known = sorted({*RULES, *GRADED, *(point.name for point in entry_points(group=_GROUP))})
+        meant = closest(name, known)
         message = f"no scorer is called '{name}': there are {', '.join(known)}"
-        raise UnknownScorer(f"{message}; {meant}" if meant else message)
+        raise UnknownScorer(f"{message}; did you mean `{meant}`?" if meant else message)
     if len(found) > 1:
         owners = ", ".join(sorted(point.dist.name if point.dist else "unknown" for point in found))
         raise UnknownScorer(f"several packages bring a scorer called '{name}': {owners}")

@@ -79,7 +79,14 @@ class Unreadable:
     why: str
 
 
-Outcome = Scored | Missing | Refused | Unreadable
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing says what is right, whatever the answer is: the row has no right one, or none that can be used."""
+
+    why: str
+
+
+Outcome = Scored | Missing | Refused | Unreadable | Unknown
 
 
 def absent(said: Said) -> Missing | Refused | None:
@@ -99,17 +106,18 @@ class Tally:
     missing: int = 0
     refused: int = 0
     unreadable: int = 0
+    unknown: int = 0
     ties: int = 0
     degraded: int = 0
 
     @property
     def all(self) -> int:
-        return self.scored + self.missing + self.refused + self.unreadable
+        return self.scored + self.missing + self.refused + self.unreadable + self.unknown
 
 
 def tally(outcomes: Iterable[Outcome]) -> Tally:
     """Count them, and leave none out."""
-    counts = dict.fromkeys(("scored", "missing", "refused", "unreadable", "ties", "degraded"), 0)
+    counts = dict.fromkeys(("scored", "missing", "refused", "unreadable", "unknown", "ties", "degraded"), 0)
     for outcome in outcomes:
         match outcome:
             case Scored():
@@ -122,6 +130,8 @@ def tally(outcomes: Iterable[Outcome]) -> Tally:
                 counts["refused"] += 1
             case Unreadable():
                 counts["unreadable"] += 1
+            case Unknown():
+                counts["unknown"] += 1
             case _:
                 assert_never(outcome)
     return Tally(**counts)

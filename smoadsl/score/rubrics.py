@@ -68,3 +68,6 @@ CEB = Rubric(
     "CEB, arXiv 2407.02408: bias and toxicity, of which less is better",
 )
 RUBRICS: Mapping[str, Rubric] = {rubric.name: rubric for rubric in (JUST_EVAL, MT_BENCH, FLASK, CEB)}
+WINS = "wins"  # over a reference, as AlpacaEval counts them
+GRADED = (*RUBRICS, WINS)
+"""The scorers that ask a model."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smoadsl.builtins.answers import AnswerForm, read_answer
-from smoadsl.score.outcome import Outcome, Said, Scored, Unreadable, absent
+from smoadsl.score.outcome import Outcome, Said, Scored, Unknown, absent
 
 Row = Mapping[str, Any]
 Rule = Callable[[Said, Row], Outcome]
@@ -94,19 +94,21 @@ def _held(field: str, holds: Callable[[Said, Any], bool | str]) -> Rule:
     """A rule that holds an answer against a field, one value of which is enough. `holds` says why it can not tell."""
 
     def score(said: Said, row: Row) -> Outcome:
-        if (nothing := absent(said)) is not None:
-            return nothing
-        if field not in row:
-            return Unreadable(f"the row has no field `{field}` with the right answer")
-        rights = row[field] if isinstance(row[field], list) else [row[field]]
+        if not (rights := rights_in(row, field)):
+            return Unknown(f"the row has no right answer in a field `{field}`")
         found = [holds(said, right) for right in rights]
-        if True in found:
-            return Scored(1.0, degraded=said.degraded)
-        if why := next((one for one in found if isinstance(one, str)), ""):
-            return Unreadable(f"the row's field `{field}` can not be used: {why}")
-        return Scored(0.0, degraded=said.degraded) if rights else Unreadable(f"the row's field `{field}` is empty")
+        why = next((one for one in found if isinstance(one, str)), "")
+        if why and True not in found:
+            return Unknown(f"the row's field `{field}` can not be used: {why}")
+        return absent(said) or Scored(float(True in found), degraded=said.degraded)
 
     return score
+
+
+def rights_in(row: Row, field: str) -> list[Any]:
+    """The right answers that a row has in a field. What is null or empty is none."""
+    value = row.get(field)
+    return [one for one in (value if isinstance(value, list) else [value]) if one is not None and _text(one).strip()]
 
 
 def _text(value: Any) -> str:

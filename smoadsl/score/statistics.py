@@ -9,7 +9,7 @@ from math import fsum
 from random import Random
 
 from smoadsl.classes import dataclass
-from smoadsl.score.outcome import Outcome, Scale, Scored, Tally, Unreadable, tally
+from smoadsl.score.outcome import Outcome, Scale, Scored, Tally, Unknown, Unreadable, tally
 
 RESAMPLES = 1_000
 CONFIDENCE = 0.95
@@ -44,12 +44,12 @@ def mean(values: Sequence[float]) -> float:
 
 def values_of(outcomes: Sequence[Outcome], scale: Scale, absent_is_worst: bool) -> list[float]:
     """The values that count. A missing or refused answer has the worst, or is left to the tally; that a verdict can not
-    be read is not the answer's fault."""
+    be read, or that nothing says what is right, is not the answer's fault."""
     found: list[float] = []
     for outcome in outcomes:
         if isinstance(outcome, Scored):
             found.append(outcome.value)
-        elif absent_is_worst and not isinstance(outcome, Unreadable):
+        elif absent_is_worst and not isinstance(outcome, Unreadable | Unknown):
             found.append(scale.worst)
     return found
 

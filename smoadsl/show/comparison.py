@@ -8,9 +8,9 @@ from rich.text import Text
 
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.score.comparison import Comparison, Entry
+from smoadsl.show.safe import counted
 
 _MOST_TOLD = 8  # entries; of more, only those on the front
-CLAIM = 0.6  # of MoA's compute: what arXiv 2411.03284 reports for SMoA
 
 
 def comparison_table(found: Comparison) -> RenderableType:
@@ -53,7 +53,7 @@ def stopped_share(entry: Entry) -> float:
 
 def remarks(found: Comparison) -> list[str]:
     """What is to be read off the figures, a sentence each."""
-    rows = f"{found.rows:,} row{'s' * (found.rows != 1)}"
+    rows = counted(found.rows, "row")
     said = [f"{rows} of {found.data}; score: {found.scorer}, best {found.best:g}. All else is for one prompt."]
     front = [entry.name for entry in found.entries if entry.on_front]
     cost = "less money" if found.by_usd else "fewer tokens"
@@ -64,7 +64,7 @@ def remarks(found: Comparison) -> list[str]:
     for entry in found.entries:
         if entry.on_front or len(found.entries) <= _MOST_TOLD:
             said += _shares(entry, found)
-    saved = [f"{entry.name} {_calls(entry.saved.calls)}" for entry in found.entries if entry.saved.calls]
+    saved = [f"{entry.name} {counted(entry.saved.calls, 'call')}" for entry in found.entries if entry.saved.calls]
     if saved and len(saved) <= _MOST_TOLD:
         said.append(f"Without what the compiler saves, a prompt in full would take more: {', '.join(saved)}.")
     return said
@@ -80,11 +80,7 @@ def _shares(entry: Entry, found: Comparison) -> list[str]:
     if curve is None:
         return [f"{entry.name} takes {of}."]
     ends = f"{curve.never.tokens:.2f} where no prompt is stopped early, {curve.always.tokens:.2f} where all are"
-    return [f"{entry.name} takes {of}; of the tokens {ends}; {curve.share:.0%} were. SMoA's paper: about {CLAIM}."]
-
-
-def _calls(count: int) -> str:
-    return f"{count} call{'s' * (count != 1)}"
+    return [f"{entry.name} takes {of}; of the tokens {ends}; {curve.share:.0%} were."]
 
 
 def _counts(entry: Entry) -> list[str]:
@@ -93,8 +89,9 @@ def _counts(entry: Entry) -> list[str]:
         "without an answer": entry.missing,
         "refused": entry.refused,
         "not readable": entry.unreadable,
+        "without a right answer": entry.unknown,
         "ties": entry.ties,
         "degraded": entry.degraded,
     }
     told = [f"{count:,} {what}" for what, count in counts.items() if count]
-    return [f"{entry.name}: of {entry.rows:,} rows {', '.join(told)}."] if told else []
+    return [f"{entry.name}: of {counted(entry.rows, 'row')} {', '.join(told)}."] if told else []

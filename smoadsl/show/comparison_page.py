@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from smoadsl.classes import dataclass
 from smoadsl.score.comparison import Comparison, Entry, Marked
-from smoadsl.score.outcome import Missing, Refused, Scored, Unreadable
+from smoadsl.score.outcome import Missing, Refused, Scored, Unknown, Unreadable
 from smoadsl.show.comparison import gain, remarks, stopped_share
 from smoadsl.show.document import document, plain
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 
 _MOST_ROWS = 10_000
 _ROWS_OF_SECTION = 100  # drawn once they are scrolled to
@@ -32,7 +32,7 @@ class Asked:
 
 def comparison_page(found: Comparison, plots: Iterable[tuple[str, bytes]], rows: Iterable[Asked]) -> str:
     """The page. `plots` are SVGs by name; of the rows, the first ten thousand are shown."""
-    title = plain(f"{len(found.entries)} pipelines on {found.data}")
+    title = plain(f"{counted(len(found.entries), 'pipeline')} on {found.data}")
     parts = [f"<h1>{title}</h1>", *(f"<p>{plain(line)}</p>" for line in remarks(found))]
     parts += [_figure(name, content) for name, content in plots]
     parts += ["<h2>Figures</h2>", *_table(found), "<h2>Rows</h2>", *_rows(found, rows)]
@@ -55,8 +55,17 @@ def _table(found: Comparison) -> Iterator[str]:
     )
     heads = ["score", "95 %", "gain", "calls", "input", "output", "$", "time", "tokens", "$", "time"]
     yield from _figures(found, "", heads, lambda entry: _gained(entry, found), groups)
-    heads = ["stopped early", "without an answer", "refused", "unreadable", "ties", "degraded", "saved by the compiler"]
-    yield from _figures(found, f"of {found.rows:,} rows", heads, _counted)
+    heads = [
+        "stopped early",
+        "without an answer",
+        "refused",
+        "unreadable",
+        "without a right answer",
+        "ties",
+        "degraded",
+    ]
+    heads.append("saved by the compiler")
+    yield from _figures(found, f"of {counted(found.rows, 'row')}", heads, _counted)
     names = sorted({name for entry in found.entries for name in entry.categories})
     if names:
         yield from _figures(found, "score by part", [*names, "mean of these"], lambda entry: _by_part(entry, names))
@@ -88,9 +97,9 @@ def _gained(entry: Entry, found: Comparison) -> Iterator[str]:
 
 def _counted(entry: Entry) -> Iterator[str]:
     yield f"{stopped_share(entry):.0%}" + "".join(f" ({where}: {count})" for where, count in entry.stopped.items())
-    for count in (entry.missing, entry.refused, entry.unreadable, entry.ties, entry.degraded):
+    for count in (entry.missing, entry.refused, entry.unreadable, entry.unknown, entry.ties, entry.degraded):
         yield f"{count:,}"
-    yield f"{entry.saved.calls} calls, {entry.saved.tokens:,} tokens"
+    yield f"{counted(entry.saved.calls, 'call')}, {counted(entry.saved.tokens, 'token')}"
 
 
 def _by_part(entry: Entry, names: Sequence[str]) -> Iterator[str]:
@@ -116,7 +125,7 @@ def _rows(found: Comparison, rows: Iterable[Asked]) -> Iterator[str]:
     if section:
         yield "</table></div></section>"
     if shown < found.rows:
-        yield f"<p>The other {found.rows - shown:,} rows are in the run's folder.</p>"
+        yield f"<p>The run's folder has {counted(found.rows - shown, 'row')} more.</p>"
 
 
 def _outcome(marked: Marked) -> str:
@@ -127,7 +136,7 @@ def _outcome(marked: Marked) -> str:
             best = outcome.scale.low if outcome.scale.less_is_better else outcome.scale.high
             tone = "good" if outcome.value == best else "bad" if outcome.value == outcome.scale.worst else "warning"
             return f'<td class="{tone}">{said} <small>{outcome.value:g}</small></td>'
-        case Missing() | Unreadable():
+        case Missing() | Unreadable() | Unknown():
             return f'<td class="warning">{said} <small>{plain(one_line(outcome.why or result.error, 80))}</small></td>'
         case Refused():
             return '<td class="warning"><small>refused</small></td>'

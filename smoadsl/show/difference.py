@@ -12,7 +12,7 @@ from rich.text import Text
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.plan.diff import FIGURES, Difference, Figure, FigureChange, TextChange
 from smoadsl.plan.diff_notes import Change
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 
 WIDTH = 100
 _NAMES: dict[Figure, str] = {
@@ -134,7 +134,7 @@ def lines_of(text: TextChange) -> str:
     if text.before and text.after:
         return f"+{text.added} −{text.removed} lines"
     count = text.added if text.after else text.removed
-    return f"{'new' if text.after else 'gone'}, {count} line{'s' * (count != 1)}"
+    return f"{'new' if text.after else 'gone'}, {counted(count, 'line')}"
 
 
 def only_in(change: Change) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from itertools import groupby
 
 from smoadsl.runtime.preview import Preview, Shown
-from smoadsl.show.safe import laid_out, one_line
+from smoadsl.show.safe import counted, laid_out, one_line
 
 WIDTH = 80
 _MOST_SHOWN_OF_PAIRS = 2
@@ -32,8 +32,7 @@ def messages_text(preview: Preview, width: int = WIDTH) -> str:
 
 
 def _calls(preview: Preview) -> str:
-    count = sum(call.times for call in preview.calls)
-    return f"{count:,} call{'s' * (count != 1)}"
+    return counted(sum(call.times for call in preview.calls), "call")
 
 
 def _pairwise_key(call: Shown) -> tuple[str, tuple[int, ...], str, str]:

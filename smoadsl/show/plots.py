@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from smoadsl.diagnostics.render.text import printable
 from smoadsl.score.comparison import UNITS, Comparison, Entry
-from smoadsl.show.comparison import CLAIM
 
 _COLOURS = ("#1b6299", "#b35900", "#1a6b37", "#7b3fa0", "#a52a21", "#4d6a00", "#006b6b", "#8a4b6b")
 _MARKS = "osD^vPX*"
@@ -80,7 +79,6 @@ def _efficiency(figure: Any, found: Comparison) -> None:
             ends = [getattr(curve.never, unit), getattr(curve.always, unit)]
             axes.plot([0, 100], ends, label=_plain(entry.name), **look)
             axes.plot([100 * curve.share], [getattr(curve.measured, unit)], marker="o", **look)
-        axes.axhline(CLAIM, color="#8b949e", linestyle=":", label=f"SMoA's paper: about {CLAIM}")
         axes.set_title(_LABELS[unit], fontsize=10)
         axes.set_xlabel("stopped early, %")
         axes.set_ylim(bottom=0)

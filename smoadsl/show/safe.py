@@ -73,6 +73,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
+def counted(number: int, what: str) -> str:
+    """`1 call`, `8,120 tokens`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def laid_out(lines: Iterable[tuple[int, str]], width: int) -> str:
     """Texts, each with its indentation, in lines of at most `width` columns where that leaves room for a letter."""
     from rich.console import Console
@@ -144,7 +149,7 @@ def _who(asked: events.CallStarted) -> str:
 def taken(end: events.CallSucceeded, begun_s: float) -> str:
     """`412 tokens · 2.1 s`, input and output together, as in a run's totals."""
     about = "~" if end.estimated else ""
-    return f"{about}{end.input_tokens + end.output_tokens:,} tokens · {end.at_s - begun_s:.1f} s"
+    return f"{about}{counted(end.input_tokens + end.output_tokens, 'token')} · {end.at_s - begun_s:.1f} s"
 
 
 def failed(event: events.CallFailed) -> str:

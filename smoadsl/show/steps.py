@@ -13,6 +13,7 @@ from smoadsl.diagnostics.render.text import harmless, printable
 from smoadsl.plan import plan as plans
 from smoadsl.show import words
 from smoadsl.show.figures import figures
+from smoadsl.show.safe import counted
 
 _WIDTH = 80  # every terminal has these, and so has a review that a plan is pasted into
 _Row = tuple[str, str, str, str, str]  # layer, rounds, step, who, how
@@ -126,9 +127,9 @@ def _decisions(plan: plans.Plan) -> Table:
 def _saved(saving: plans.Saving) -> str:
     """`saves 5 calls and 5,000 tokens`; of what is only saved where a run ends early, `at best`."""
     amounts = [(saving.full_calls, "call"), (saving.full_tokens, "token")]
-    words = [f"{amount:,} {unit}{'s' * (amount != 1)}" for amount, unit in amounts if amount > 0]
+    words = [counted(amount, unit) for amount, unit in amounts if amount > 0]
     if not words and saving.least_calls > 0:
-        words = [f"{saving.least_calls:,} call{'s' * (saving.least_calls != 1)} at best"]
+        words = [f"{counted(saving.least_calls, 'call')} at best"]
     return f"saves {' and '.join(words)}" if words else ""
 
 

@@ -1,6 +1,7 @@
 """Totals, to say in one line what a run took."""
 
 from smoadsl.runtime.events import Totals
+from smoadsl.show.safe import counted
 
 
 def totals_line(totals: Totals) -> str:
@@ -8,8 +9,8 @@ def totals_line(totals: Totals) -> str:
     where not all prices are known. What costs nothing says nothing of it."""
     tokens = totals.input_tokens + totals.output_tokens
     about = "~" if totals.estimated else ""
-    calls = f"{totals.calls:,} call{'s' * (totals.calls != 1)}"
+    calls = counted(totals.calls, "call")
     extra = totals.attempts - totals.calls
     retries = f" · {extra:,} {'retry' if extra == 1 else 'retries'}" if extra > 0 else ""
     usd = f" · {'over ' * totals.unpriced}${totals.usd:.4f}" if totals.usd else ""
-    return f"{calls} · {about}{tokens:,} tokens{usd} · {totals.seconds:.1f} s{retries}"
+    return f"{calls} · {about}{counted(tokens, 'token')}{usd} · {totals.seconds:.1f} s{retries}"

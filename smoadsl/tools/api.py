@@ -84,7 +84,7 @@ async def run(
     `keyless`: nothing is sent anywhere, and no key is looked up. `streams`: somebody reads the answer while it comes,
     piece by piece as `on_event` is told of it; what was read so is not asked for again when it breaks off.
     Raises `CompileError` when the file has problems, `Unbound` when a key would go elsewhere, `RunError` when there is
-    no answer, and `ValueError` for what is no `NAME=ORIGIN`.
+    no answer, as to an empty prompt, and `ValueError` for what is no `NAME=ORIGIN`.
     """
     plan, allowed = _plan(what), frozenset(bound_of(text) for text in allow_env)
     conversation = Conversation.of(prompt) if isinstance(prompt, str) else prompt

@@ -18,7 +18,7 @@ from smoadsl.scale.batch import Settings
 from smoadsl.scale.ledger import Ledger, open_ledger
 from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data
-from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, sit
+from smoadsl.scale.sitting import Changed, Watch, Work, sit, stopped
 from smoadsl.score.comparison import Entrant
 from smoadsl.tools.grading import Grading, Parts
 from smoadsl.tools.paying import is_timeless
@@ -103,7 +103,7 @@ class Comparing:
         async with self._session(plan) as session:
             sitting = await sit(work, ledger, session, settings, self.told(entrant, rows), self.accept_changed)
         if not sitting.complete:
-            raise Stopped(_why(entrant, sitting, rows))
+            raise Stopped(f"{entrant.name}: {stopped(sitting.progress, rows)}")
         return [result for *_, result in ledger.results(ledger.job(entrant.name))]
 
 
@@ -111,8 +111,3 @@ def _unhurried(plan: Plan) -> Plan:
     """The plan with providers that take as much at once as anybody asks."""
     providers = {name: replace(one, rate=_UNHURRIED, concurrency=10_000) for name, one in plan.providers.items()}
     return plan.model_copy(update={"providers": providers})
-
-
-def _why(entrant: Entrant, sitting: Sitting, rows: int) -> str:
-    left = rows - sitting.progress.rows
-    return f"{entrant.name}: {sitting.progress.why}; {left:,} rows are left: the same command goes on"

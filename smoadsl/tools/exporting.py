@@ -13,6 +13,7 @@ from smoadsl.scale.records import Result
 from smoadsl.scale.rows import Data, Unfit
 from smoadsl.score.formats import FORMATS, FormatError, write_mt_bench
 from smoadsl.score.outcome import Missing, Refused, Said, said_of
+from smoadsl.show.safe import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Export:
                 file.write(before + orjson.dumps(row, default=str) + b"\n" * lines)
             file.write(b"" if lines else b"\n]\n" if count else b"[]\n")
         without = "".join(f", without {number:,} that {why}" for why, number in left_out.items())
-        return f"{path} written, {count:,} answers{without}"
+        return f"{path} written, {counted(count, 'answer')}{without}"
 
     def _rows(self, data: Data, results: Iterable[Found], left_out: Counter[str]) -> Iterator[dict[str, Any]]:
         for number, fields, result in with_results(data, results):

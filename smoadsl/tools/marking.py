@@ -6,31 +6,49 @@ from typing import Any
 import click
 
 from smoadsl.scale.records import Result
-from smoadsl.scale.rows import Data, Row, Unfit, fields_of
+from smoadsl.scale.rows import Data, Row, Unfit, fields_of, listed_names
 from smoadsl.score.comparison import Marked, Measure
 from smoadsl.score.outcome import SHARE, said_of
-from smoadsl.score.rubrics import RUBRICS
-from smoadsl.score.rules import Rule
+from smoadsl.score.rubrics import GRADED, RUBRICS
+from smoadsl.score.rules import Rule, rights_in
 from smoadsl.show.comparison_page import Asked
 from smoadsl.tools.comparing import Ran
 from smoadsl.tools.grading import Grading, Parts, grader_plan, whole
-
-WINS = "wins"  # over a reference, as AlpacaEval counts them
 
 
 def graded_by(scorer: str | None, grader: str | None, right: str, baseline: int) -> tuple[Measure, Grading] | None:
     """How a model grades; None where none does. `baseline` is the place of the entrant whose answers are the reference
     where rows have none. Raises `click.UsageError`."""
-    wants_one = scorer is not None and (scorer in RUBRICS or scorer == WINS)
+    wants_one = scorer in GRADED
     if grader is None and wants_one:
         raise click.UsageError(f"--score {scorer} needs a model that grades: --grader PROVIDER/ID")
     if grader is None or scorer is None or not wants_one:
         if grader is not None:
-            raise click.UsageError(f"--grader is for --score {', '.join([*RUBRICS, WINS])}")
+            raise click.UsageError(f"--grader is for --score {', '.join(GRADED)}")
         return None
     rubric = RUBRICS.get(scorer)
     measure = Measure(f"{scorer} by {grader}", rubric.scale if rubric else SHARE, absent_is_worst=rubric is None)
     return measure, Grading(grader, grader_plan(grader), rubric, right, baseline)
+
+
+def look_for_right(data: Data, field: str) -> None:
+    """Raises `Unfit` where rows can be read and not one has a right answer, as it stands in another field."""
+    last: Mapping[str, Any] | None = None
+    count = 0
+    for row in data.rows():
+        count += 1
+        try:
+            last = row.fields()
+        except ValueError:
+            continue
+        if rights_in(last, field):
+            return
+    if last is not None:
+        rows, has = ("its only row has no", "It") if count == 1 else (f"none of its {count:,} rows has a", "The last")
+        raise Unfit(
+            f"{data.path}: {rows} right answer in a field `{field}`. {has} has {listed_names(last)}; --answer FIELD "
+            "names where it is; --score matches=PATTERN or a model that grades needs none"
+        )
 
 
 def asked_in(

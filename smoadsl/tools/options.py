@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import Any, Literal, TextIO, TypeVar, get_args
+from typing import IO, Any, Literal, TextIO, TypeVar, get_args
 
 import click
 
@@ -29,6 +29,18 @@ class Exit(IntEnum):
     FAILED = 3  # the run has no answer
     DEGRADED = 4  # answered, but not as written; only with --strict
     INTERRUPTED = 130
+
+
+class BadData(click.ClickException):
+    """Data that can not be worked with. Nothing was begun, as with wrong usage; but how the command is used is not what
+    the reader wants to know."""
+
+    exit_code = Exit.USAGE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        from smoadsl.show.safe import one_line  # takes what `check` does not need
+
+        click.echo(f"error: {one_line(self.message)}", err=True)
 
 
 def given_options(command: F) -> F:

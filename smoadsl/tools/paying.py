@@ -7,6 +7,7 @@ from decimal import Decimal
 import click
 
 from smoadsl.plan.plan import Plan
+from smoadsl.show.safe import counted
 
 _TIMELESS = frozenset({"simulated", "given"})  # adapters that nobody is paid for, and whose time is only told
 
@@ -25,13 +26,15 @@ def ask_before_paying(plans: Sequence[Plan], rows: int, max_usd: Decimal | None,
     is_free = len(known) == len(sums) and not any(money.worst for money in known)
     if is_free or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    said = f"{rows:,} rows" + f" through each of {len(plans)} pipelines" * (len(plans) > 1)
+    said = counted(rows, "row") + f" through each of {len(plans)} pipelines" * (len(plans) > 1)
     if len(known) < len(sums):
         said += ", at a price that is not known"
     else:
         full, worst = (sum(getattr(money, name) for money in known) for name in ("full", "worst"))
         tokens = max(plan.bounds.prompt_tokens for plan in paid if plan.bounds)
-        said += f", for prompts of {tokens:,} tokens ${rows * full:,.2f} in full, ${rows * worst:,.2f} at worst"
+        said += (
+            f", for prompts of {counted(tokens, 'token')} ${rows * full:,.2f} in full, ${rows * worst:,.2f} at worst"
+        )
     said += f"; no more than ${max_usd:,.2f}" if max_usd is not None else ""
     said += "; what is answered is not bought again" if again else ""
     click.confirm(f"{said}. Begin?", default=True, abort=True, err=True)

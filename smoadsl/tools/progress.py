@@ -10,7 +10,7 @@ import click
 
 from smoadsl.classes import dataclass
 from smoadsl.scale.batch import Progress
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 
 _BETWEEN_LINES_S = 30.0
 _BETWEEN_LOOKS_S = 0.1  # a bar is not read faster than this
@@ -73,19 +73,19 @@ class Bar:
         title, words = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[words]}"))
         columns = [*([title] if self.title else []), BarColumn(bar_width=12), words]
         self._shown = Shown(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._shown.add_task(one_line(self.title), total=self.total, words=f"{self.total:,} rows")
+        self._task = self._shown.add_task(one_line(self.title), total=self.total, words=counted(self.total, "row"))
         self._shown.start()
 
     def _words(self, done: int, earlier: int, failed: int, usd: Decimal, tokens: int) -> str:
         """What matters most comes first: a narrow terminal cuts off the end."""
         per_s = (done - earlier) / max(self.now() - self._begun_s, 1e-9)
-        words = [f"{done:,} of {self.total:,} rows"]
+        words = [f"{done:,} of {counted(self.total, 'row')}"]
         if per_s:
             words.append(f"{_span((self.total - done) / per_s)} left")
         words += [f"{per_s:,.0f}/s" if per_s >= 100 else f"{per_s:.1f}/s"]
         words += [f"{failed:,} failed"] * bool(failed)
         words += [f"${usd:,.2f}" if usd >= 100 else f"${usd:.4f}"] * bool(usd)
-        return " · ".join([*words, f"{_short(tokens)} tokens"])
+        return " · ".join([*words, f"{_short(tokens)} token{'s' * (tokens != 1)}"])
 
 
 def shown_in(bar: Bar, progress: Progress) -> None:

@@ -75,6 +75,52 @@ def test_a_thousand_pipelines_with_money_for_ten_calls_send_ten() -> None:
     assert sum(answer is not None for answer in answers) == 10
 
 
+NEVER_ENOUGH = [
+    (Limits(calls=1), Cost(1), "the budget of 1 call does not hold a call beside 1 call for the aggregate"),
+    (Limits(calls=1), Cost(0), "the budget of 1 call does not hold 2 calls at once"),
+    (
+        Limits(tokens=900),
+        Cost(1, 500),
+        "the budget of 900 tokens does not hold a call that may take 1,200 tokens beside 500 tokens for the aggregate",
+    ),
+    (
+        Limits(usd=Decimal("1E-7")),
+        Cost(),
+        "the budget of $0.0000001 does not hold a call that may cost $0.01235",
+    ),
+    (
+        Limits(usd=Decimal("0.02")),
+        Cost(1, 1, Decimal("0.01")),
+        "the budget of $0.02 does not hold a call that may cost $0.01235 beside $0.01 for the aggregate",
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "kept", "said"), NEVER_ENOUGH, ids=[said for *_, said in NEVER_ENOUGH])
+def test_a_budget_that_never_was_enough_says_what_it_does_not_hold(limits: Limits, kept: Cost, said: str) -> None:
+    budget = Budget(limits)
+    budget.set_aside(lambda: kept)
+    one = Cost(1 if kept.calls or limits.calls is None else 2, 1_200, Decimal("0.012341"))
+    for _ in range(2):
+        with pytest.raises(Exhausted) as refused:
+            budget.reserve(one)
+        assert str(refused.value) == said
+
+
+def test_a_budget_of_which_something_was_taken_is_spent() -> None:
+    one = Cost(1, 600, Decimal("0.6"))
+    for limits, said in (
+        (Limits(calls=1), "the budget of 1 call is spent"),
+        (Limits(tokens=1_000), "the budget of 1,000 tokens is spent"),
+        (Limits(usd=Decimal(1)), "the budget of $1 is spent"),
+    ):
+        budget = Budget(limits)
+        budget.reserve(one)
+        with pytest.raises(Exhausted) as refused:
+            budget.reserve(one)
+        assert str(refused.value) == said
+
+
 def test_a_thousand_tasks_reserve_and_settle_at_once() -> None:
     """What calls do not need comes back, and others are made of it, but never more than there is."""
     budget = Budget(Limits(tokens=10_000))

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from click.testing import CliRunner
 
 from smoadsl.tools.cli import main
 from smoadsl.tools.commands import batch
+from tests.adapters.wall import Act, Attempt, Wait, answer
+from tests.adapters.walled import walled
 from tests.scale.billing import CALLS, PIPELINE, Shop, shop
 
 SLOW = (0.2, 0.4)  # seconds that an answer takes
@@ -185,9 +187,42 @@ def test_the_money_holds_for_all_sittings(lab: Shop) -> None:
     code, said = lab.run("--max-usd", "0.02")
     assert code == 3
     assert said[-1].startswith("error: $0.0")
-    assert said[-1].endswith("rows are left: the same command goes on")
+    assert said[-1].endswith("rows are left: a higher --max-usd goes on")
+    typed = ["compare", "p.moa", "--data", "in.jsonl", "--score", "matches=.", "-o", "out", "--max-usd", "0.0001"]
+    done = subprocess.run(
+        [sys.executable, "-m", "smoadsl", *typed], cwd=lab.folder, env=lab.environ, capture_output=True
+    )
+    assert done.returncode == 3
+    assert done.stderr.decode().splitlines()[-1].endswith("20 rows are left: a higher --max-usd goes on")
     assert lab.run("--max-usd", "1")[0] == 0
     assert len(lab.sold) == 60
+
+
+@pytest.mark.parametrize(
+    ("status", "usd", "told"),
+    [
+        (401, "", []),
+        (
+            402,
+            " · $0.0010 in all",
+            ["nothing was bought: $0.0010 is the most that calls without an answer can have cost"],
+        ),
+    ],
+)
+def test_money_that_bought_nothing_is_said_to_be_of_calls_that_were_under_way(
+    status: int, usd: str, told: list[str], tmp_path: Path
+) -> None:
+    """Of two calls one is refused while the other is still on its way. Whose key was never taken pays nothing."""
+
+    def refuse(attempt: Attempt) -> Iterable[Act]:
+        return [Wait(0.1 if attempt.json["model"] == "a" else 20), answer({"error": {"message": "no"}}, status)]
+
+    with walled(refuse) as wall:
+        lab = Shop(tmp_path, wall.url)
+        lab.ask(1)
+        code, said = lab.run()
+    assert (code, said[:-1]) == (3, [f"0 answered · 0 calls · 0 tokens{usd}", *told])
+    assert said[-1].endswith(f"(status {status}): no; 1 row is left: the same command goes on")
 
 
 def in_the_way(lab: Shop) -> None:
@@ -226,7 +261,7 @@ REFUSED: list[tuple[str, Callable[[Shop], object], list[str], int, str]] = [
     ("output there", in_the_way, [], 2, "-o out.jsonl: it is there already, and no run of it: remove it, or"),
     ("output is data", nothing, ["-o", "in.jsonl"], 2, "-o in.jsonl: this is the data itself"),
     ("by a link", a_link, [], 2, "-o out.jsonl: this is the data itself"),
-    ("no folder", nothing, ["-o", "there/out.jsonl"], 2, "-o there/out.jsonl: there is no folder there"),
+    ("no folder", nothing, ["-o", "p.moa/out.jsonl"], 3, "p.moa/out.jsonl.run can not be used: Not a directory"),
     ("no form", nothing, ["-o", "out.txt"], 2, "out.txt: an output is named .jsonl, .csv, .tsv or .parquet"),
     ("a pipe", fifo, [], 2, "in.jsonl is no plain file: a data set is read more than once, so save it in one"),
     ("map", nothing, ["--map", "prompt"], 2, "--map takes FIELD=COLUMN, as in --map prompt=query"),
@@ -253,6 +288,23 @@ def test_what_can_not_work_is_refused_before_anything_is_bought(
     assert done.exit_code == code, done.output
     assert said in " ".join(done.output.splitlines())
     assert lab.sold == []
+
+
+@pytest.mark.parametrize("command", [["batch", "p.moa", "in.csv"], ["compare", "p.moa", "--data", "in.csv"]])
+def test_what_is_wrong_with_the_data_is_no_wrong_usage(
+    lab: Shop, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.write('id,prompt\n1,"x\n', "in.csv")
+    monkeypatch.chdir(lab.folder)
+    done = CliRunner().invoke(main, [*command, "-o", "out.jsonl" if command[0] == "batch" else "out"])
+    why = "error: in.csv:2 can not be read as csv: a quote in the row that begins here is never closed\n"
+    assert (done.exit_code, done.output) == (2, why)
+
+
+def test_a_folder_that_is_not_there_is_made_as_compare_makes_it(lab: Shop) -> None:
+    code, said = lab.run("-o", "there/too/out.jsonl")
+    assert (code, said[-1]) == (0, "there/too/out.jsonl written, 20 rows")
+    assert len(output(lab, "there/too/out.jsonl")) == 20
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

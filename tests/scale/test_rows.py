@@ -67,7 +67,7 @@ CASES: list[tuple[str, bytes | str, Sequence[tuple[int, str]]]] = [
     ("quotes.csv", 'id,prompt\n1,"a ""b"", c"\n', [(1, 'a "b", c')]),
     ("line ends.csv", 'prompt,id\n"a\nb\r\nc",1\nd,2\n', [(1, "a\nb\r\nc"), (2, "d")]),
     ("blank lines.csv", "prompt,id\n\na,1\n\n\nb,2\n", [(1, "a"), (2, "b")]),
-    ("few cells.csv", "id,prompt\n1\n2,b\n", [(1, "row 1 has 1 cells, and the head names 2"), (2, "b")]),
+    ("few cells.csv", "id,prompt\n1\n2,b\n", [(1, "row 1 has 1 cell, and the head names 2"), (2, "b")]),
     ("many cells.csv", "id,prompt\n1,a,x\n", [(1, "row 1 has 3 cells, and the head names 2")]),
     ("head alone.csv", "id,prompt\n", []),
     ("empty.csv", "", []),
@@ -100,8 +100,21 @@ UNFIT = [
     ("no list.json", A, "no list.json is no JSON list: name a file of one object a line .jsonl"),
     ("torn.json", f"[{A},", "torn.json is no JSON: "),
     ("twice.csv", "prompt,id,prompt\n", "twice.csv: two columns have one name"),
-    ("open quote.csv", 'prompt,id\n"a,1\nb,2\n', "open quote.csv:3 can not be read as csv: unexpected end of data"),
-    ("latin.csv", b"prompt\n\xe4\n", "latin.csv:"),
+    (
+        "open quote.csv",
+        'a,b\n\n1,2\n"a,1\nb,2\n',
+        "open quote.csv:4 can not be read as csv: a quote in the row that begins",
+    ),
+    ("open in the head.csv", 'a,"b\n1,2\n', "open in the head.csv:1 can not be read as csv: a quote in the row"),
+    ("stray quote.csv", 'a,b\n"1"x,2\n3,4\n', "stray quote.csv:2 can not be read as csv: ',' expected after"),
+    ("latin.csv", b"prompt\na\n\xe4b\nc\xe4\n", "latin.csv:3 is not UTF-8, for the byte 0xe4 in it: save it as UTF-8"),
+    (
+        "far on.csv",
+        b"prompt\n" + b"a\n" * (1 << 20) + b"\xe4",
+        f"far on.csv:{(1 << 20) + 2} is not UTF-8, for the byte",
+    ),
+    ("cut off.csv", "prompt\na\nä".encode()[:-1], "cut off.csv:3 is not UTF-8, for the byte 0xc3 in it"),
+    ("utf-16.csv", "prompt\na\n".encode("utf-16"), "utf-16.csv:1 is not UTF-8, for the byte 0xff in it"),
     ("no.parquet", "PAR1 it is not", "no.parquet can not be read as parquet: "),
 ]
 
@@ -242,9 +255,9 @@ def test_parquet_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("lines", "columns", "told"),
     [
-        ([{"a": "1"}], {}, "no prompt in its first row. The last has `a`; it has none of messages"),
+        ([{"a": "1"}], {}, "no prompt in its only row. It has `a`; it has none of messages"),
         ([{"a": "1"}, {"b": "2"}], {}, "no prompt in its first 2 rows. The last has `b`; it has none of"),
-        ([{}], {}, "The last has no field; it has none of"),
+        ([{}], {}, "in its only row. It has no field; it has none of"),
         ([{"prompt": "1"}] * 3, {"prompt": "x"}, "in its first 3 rows. The last has `prompt`; there is no field `x`"),
         ([{"a": "1"}] * 150, {}, "no prompt in its first 100 rows."),
         ([{"a": "1"}, {"question": "2"}], {}, ""),

@@ -290,7 +290,7 @@ def test_the_page_shows_its_plots_and_asks_nobody_for_anything(made: Path, tmp_p
 
 def many(rows: int) -> tuple[Comparison, list[Asked]]:
     amounts = Amounts(tokens=1, usd=1, seconds=1)
-    nothing: dict[str, Any] = dict.fromkeys(("missing", "refused", "unreadable", "ties", "degraded"), 0)
+    nothing: dict[str, Any] = dict.fromkeys(("missing", "refused", "unreadable", "unknown", "ties", "degraded"), 0)
     some: dict[str, Any] = {"rows": rows, "scored": rows, "calls": 1, "input_tokens": 1, "output_tokens": 1}
     some |= {"settings": {}, "categories": {}, "category_mean": None, "stopped": {}, "priced": True}
     some |= {

@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from smoadsl.score.named import RULES
-from smoadsl.score.rubrics import RUBRICS
+from smoadsl.score.rubrics import GRADED
 from smoadsl.tools.cli import main
-from smoadsl.tools.marking import WINS
 from tests.test_docs import ROOT, blocks
 
 TEXT = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
@@ -26,7 +25,7 @@ def listed(head: str) -> list[str]:
 
 def test_all_scorers_are_listed() -> None:
     assert list(dict.fromkeys(listed("| `--score` | is 1 when |"))) == list(RULES)
-    assert listed("| `--score` | is |") == [*RUBRICS, WINS]
+    assert listed("| `--score` | is |") == list(GRADED)
 
 
 def test_the_commands_do_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoadsl.runtime.conversation import conversation_from_row
+from smoadsl.runtime.conversation import asked_in
 from smoadsl.score import formats as f
 from smoadsl.score.formats import FORMATS, FormatError
 from smoadsl.score.outcome import Missing, Refused, Said
@@ -20,7 +20,7 @@ text = st.text(max_size=20)
 def test_alpaca_eval_comes_and_goes() -> None:
     row = f.read_alpaca_eval(ALPACA, "old")
     assert row == {"instruction": "Name an ocean.", "dataset": "helpful_base", "old": "The Pacific."}
-    assert conversation_from_row(row).prompt == "Name an ocean."
+    assert asked_in(row)[0].prompt == "Name an ocean."
     assert f.write_alpaca_eval(row, Said("The Pacific."), "old") == ALPACA
 
 
@@ -32,11 +32,11 @@ def test_just_eval_comes_and_goes() -> None:
 
 def test_mt_bench_is_asked_turn_by_turn() -> None:
     row = f.read_mt_bench(QUESTION)
-    assert conversation_from_row(row).prompt == "Write."
+    assert asked_in(row)[0].prompt == "Write."
     assert row["reference"] == ["One.", "Two."]
     second = f.next_turn(row, ["First."])
     assert second is not None
-    talk = conversation_from_row(second)
+    talk = asked_in(second)[0]
     assert [(m.role, m.content) for m in talk.messages] == [
         ("user", "Write."), ("assistant", "First."), ("user", "Again."),
     ]  # fmt: skip

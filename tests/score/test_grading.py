@@ -9,7 +9,7 @@ from smoadsl.adapters.base import Connection, Message, Request, Sampling
 from smoadsl.adapters.simulated import Simulated
 from smoadsl.builtins.prompts import built_in
 from smoadsl.score.grading import Asked, ask_grades, ask_pair, read_grades, read_pair, turns_of
-from smoadsl.score.outcome import HARM, ONE_TO_TEN, Missing, Outcome, Refused, Said, Scored, Unreadable
+from smoadsl.score.outcome import HARM, ONE_TO_TEN, Missing, Outcome, Refused, Said, Scored, Unknown, Unreadable
 from smoadsl.score.rubrics import CEB, FLASK, JUST_EVAL, MT_BENCH, RUBRICS, Rubric
 from smoadsl.tools.virtual_clock import run_virtually
 
@@ -147,8 +147,9 @@ def test_each_order_shows_each_answer_once_and_they_are_turned_round() -> None:
 
 
 def test_without_a_reference_there_is_nothing_to_win() -> None:
-    assert read_pair(SAID, Said(None), None, None) == Unreadable("the reference answer is missing")
-    assert read_pair(SAID, Said("No.", refused=True), None, None) == Unreadable("the reference answer is refused")
+    assert read_pair(SAID, Said(None), None, None) == Unknown("the reference answer is missing")
+    assert read_pair(SAID, Said("No.", refused=True), None, None) == Unknown("the reference answer is refused")
+    assert read_pair(Said(None), Said(None), None, None) == Unknown("the reference answer is missing")
 
 
 def test_an_answer_can_not_pose_as_the_other_or_as_an_instruction() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from smoadsl.score import named, rules
 from smoadsl.score.named import UnknownScorer, function_rule, rule_named
-from smoadsl.score.outcome import Missing, Refused, Said, Scored, Unreadable
+from smoadsl.score.outcome import Missing, Refused, Said, Scored, Unknown, Unreadable
 from smoadsl.score.rules import Rule
 
 RIGHT, WRONG = 1.0, 0.0
@@ -42,9 +42,9 @@ def test_an_answer_is_right_or_wrong(rule: Rule, text: str, right: object, value
     assert rule(Said(text), {"answer": right}) == Scored(value)
 
 
-@pytest.mark.parametrize("rule", {id(rule): rule for rule, *_ in CASES}.values())
-def test_what_is_not_there_is_not_wrong(rule: Rule) -> None:
-    row = {"answer": "C"}
+@pytest.mark.parametrize(("rule", "right"), [(rule, right) for rule, _, right, _ in CASES])
+def test_what_is_not_there_is_not_wrong(rule: Rule, right: object) -> None:
+    row = {"answer": right}
     assert rule(Said(None), row) == Missing("there is no answer")
     assert rule(Said(" \n"), row) == Missing("the answer is empty")
     assert rule(Said("I can not help with that.", refused=True), row) == Refused()
@@ -53,17 +53,18 @@ def test_what_is_not_there_is_not_wrong(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("rule", "row", "why"),
     [
-        (rules.exact(), {}, "no field `answer`"),
-        (rules.exact("solution"), {"answer": "C"}, "no field `solution`"),
-        (rules.exact(), {"answer": []}, "`answer` is empty"),
+        (rules.exact(), {}, "no right answer in a field `answer`"),
+        (rules.exact("solution"), {"answer": "C"}, "no right answer in a field `solution`"),
+        *((rules.exact(), {"answer": nothing}, "no right answer") for nothing in (None, "", "  ", [], [None, ""])),
         (rules.numeric(), {"answer": "many"}, "'many' is no number"),
         (rules.choice("AB"), {"answer": "C"}, "'C' is none of the labels A, B"),
     ],
 )
 def test_a_row_that_does_not_say_what_is_right_is_no_score(rule: Rule, row: dict[str, Any], why: str) -> None:
-    outcome = rule(Said("C"), row)
-    assert isinstance(outcome, Unreadable)
-    assert why in outcome.why
+    for said in (Said("C"), Said(None), Said("No.", refused=True)):
+        outcome = rule(said, row)
+        assert isinstance(outcome, Unknown)
+        assert why in outcome.why
 
 
 def test_what_the_pipeline_reads_counts_before_the_text() -> None:
@@ -78,8 +79,19 @@ def test_ours_are_found_by_name_with_their_options() -> None:
         rule_named("matches", pattern="(")
     with pytest.raises(UnknownScorer, match="'numeric' can not be made: a tolerance is not negative"):
         rule_named("numeric", tolerance=-1)
-    with pytest.raises(UnknownScorer, match=r"no scorer is called 'exakt': there are choice, .*did you mean `exact`"):
+    with pytest.raises(UnknownScorer, match=r"no scorer is called 'exakt': there are ceb, .*; did you mean `exact`\?$"):
         rule_named("exakt")
+
+
+def test_each_scorer_is_named_once_and_none_left_out() -> None:
+    with pytest.raises(UnknownScorer) as unknown:
+        rule_named("nothing like it")
+    assert str(unknown.value) == f"no scorer is called 'nothing like it': there are {', '.join(sorted(ALL))}"
+    with pytest.raises(UnknownScorer, match="'wins' is no rule: it asks a model that grades"):
+        rule_named("wins")
+
+
+ALL = "exact numeric choice contains matches json_field just_eval mt_bench flask ceb wins".split()
 
 
 def _half(answer: str, row: Any) -> float:
@@ -109,7 +121,7 @@ def test_a_function_of_another_package_is_loaded_when_it_is_named(monkeypatch: p
         rule_named("flat")
     with pytest.raises(UnknownScorer, match="'half' takes no options: strict"):
         rule_named("half", strict=True)
-    with pytest.raises(UnknownScorer, match="there are choice, contains, exact, flat, gone, half, "):
+    with pytest.raises(UnknownScorer, match="there are ceb, choice, contains, exact, flask, flat, gone, half, "):
         rule_named("nothing like it")
 
 

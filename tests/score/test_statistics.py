@@ -18,23 +18,25 @@ from smoadsl.score.outcome import (
     Scale,
     Scored,
     Tally,
+    Unknown,
     Unreadable,
     tally,
 )
 from smoadsl.score.winning import Preference, length_controlled, win_rate
 
 OUTCOMES: list[Outcome] = [
-    Scored(1.0), Scored(0.0), Scored(0.5, tie=True), Scored(1.0, degraded=True), Missing(), Refused(), Unreadable("?")
+    Scored(1.0), Scored(0.0), Scored(0.5, tie=True), Scored(1.0, degraded=True), Missing(), Refused(), Unreadable("?"),
+    Unknown("?"),
 ]  # fmt: skip
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 any_outcome = st.one_of(
     st.builds(Scored, st.floats(0, 1), degraded=st.booleans(), tie=st.booleans()),
-    st.builds(Missing), st.builds(Refused), st.builds(Unreadable, st.just("?")),
+    st.builds(Missing), st.builds(Refused), st.builds(Unreadable, st.just("?")), st.builds(Unknown, st.just("?")),
 )  # fmt: skip
 
 
 def test_outcomes_are_counted_apart() -> None:
-    assert tally(OUTCOMES) == Tally(scored=4, missing=1, refused=1, unreadable=1, ties=1, degraded=1)
+    assert tally(OUTCOMES) == Tally(scored=4, missing=1, refused=1, unreadable=1, unknown=1, ties=1, degraded=1)
 
 
 @given(st.lists(any_outcome, max_size=30))

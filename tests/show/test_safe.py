@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoadsl.show.safe import PrintableStream, encodable, laid_out, listed, one_line, printable_text
+from smoadsl.show.safe import PrintableStream, counted, encodable, laid_out, listed, one_line, printable_text
 from tests.show.runs import HOSTILE, RAW
 
 TEXTS = st.text(st.sampled_from(HOSTILE + "\n\t\r\u00a0\u3000\u200da"))
@@ -58,6 +58,10 @@ def test_listed(names: tuple[str, ...], said: str) -> None:
 @given(TEXTS, st.integers(-1, 30))
 def test_any_width_will_do(text: str, width: int) -> None:
     assert laid_out([(0, text), (4, text)], width).endswith("\n")
+
+
+def test_one_is_one() -> None:
+    assert [counted(number, "call") for number in (0, 1, 2, 12_555)] == ["0 calls", "1 call", "2 calls", "12,555 calls"]
 
 
 def test_lines_are_laid_out_by_columns_and_not_by_characters() -> None:

@@ -6,7 +6,7 @@ from itertools import count, groupby, pairwise
 from smoadsl.plan import plan as plans
 from smoadsl.show import words
 from smoadsl.show.graph.picture import Edge, Group, Node, Picture, nodes_in
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 
 _MOST_APART = 12  # agents of a layer; in a larger one, those that are alike share a node
 _MOST_NODES = 24  # of a layer's agents; the rest are one node that says how many they are
@@ -160,14 +160,14 @@ def _handed_on(layer: plans.Layer) -> str:
     if judge is not None:
         fewer = least < most or judge.min_score is not None or judge.dedupe is not None or words.drops_outliers(judge)
         return f"{'at most ' * fewer}{most}{f' of {agents}' if most < agents else ''} go on"
-    return f"{least} to {agents} responses" if least < agents else f"{agents} response{'s' * (agents != 1)}"
+    return f"{least} to {agents} responses" if least < agents else counted(agents, "response")
 
 
 def _caption(plan: plans.Plan) -> str:
     if plan.bounds is None:
         return ""
     calls = plan.bounds.calls
-    few = f"{calls.least:,} to {calls.full:,} calls" if calls.least < calls.full else f"{calls.full:,} calls"
+    few = f"{calls.least:,} to {calls.full:,} calls" if calls.least < calls.full else counted(calls.full, "call")
     return few + (f", {calls.worst:,} at worst" if calls.worst > calls.full else "")
 
 

@@ -26,14 +26,14 @@ from smoadsl.scale.ray_cluster import Cluster, ClusterError
 from smoadsl.scale.ray_engine import sit_on_cluster
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
-from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit
+from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit, stopped
 from smoadsl.score.formats import FORMATS
-from smoadsl.show.safe import one_line
+from smoadsl.show.safe import counted, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
-from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option
+from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -136,20 +136,22 @@ def _work(plan: Plan, data: Data, output: Path) -> Work:
     try:
         reader_of(data.path)
         writer_for(output)
-        if not output.parent.is_dir():
-            raise click.UsageError(f"-o {output}: there is no folder {output.parent}")
         if output.exists() and output.samefile(data.path):
             raise click.UsageError(f"-o {output}: this is the data itself")
         if output.exists() and not folder_of(output).is_dir():
             raise click.UsageError(
                 f"-o {output}: it is there already, and no run of it: remove it, or name another file"
             )
-        digest, rows = data.measured()
     except Unfit as error:
         raise click.UsageError(one_line(str(error))) from None
     except OSError as error:
-        raise click.UsageError(f"{data.path}: {error.strerror or error}") from None
-    return Work(plan, data, digest, rows)
+        raise click.UsageError(f"-o {output}: {error.strerror or error}") from None
+    try:
+        return Work(plan, data, *data.measured())
+    except Unfit as error:
+        raise BadData(str(error)) from None
+    except OSError as error:
+        raise BadData(f"{data.path}: {error.strerror or error}") from None
 
 
 async def _sitting(
@@ -228,9 +230,11 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     parts += [f"{progress.answered:,} answered"] * bool(progress.answered or not progress.earlier)
     parts += [f"{progress.degraded:,} of them degraded"] * bool(progress.degraded)
     parts += [f"{progress.failed:,} without an answer"] * bool(progress.failed)
-    calls = f"{progress.calls:,} calls" + f", {bought:,} answers bought" * (bought != progress.calls)
+    calls = counted(progress.calls, "call") + f", {counted(bought, 'answer')} bought" * (bought != progress.calls)
     usd = f" · ${books.usd:.4f} in all" if books.usd else ""
-    tell(f"{', '.join(parts)} · {calls} · {progress.tokens:,} tokens{usd}")
+    tell(f"{', '.join(parts)} · {calls} · {counted(progress.tokens, 'token')}{usd}")
+    if progress.usd and not bought:
+        tell(f"nothing was bought: ${progress.usd:.4f} is the most that calls without an answer can have cost")
     if books.broken:
         sittings = "an earlier sitting" if books.broken == 1 else f"{books.broken:,} earlier sittings"
         answers, kept = f"at most {books.in_flight:,} answers", ""
@@ -244,11 +248,9 @@ def _told(work: Work, sitting: Sitting, output: Path) -> Exit:
     if progress.first_error:
         tell(f"the first without an answer is {progress.first_error}")
     if not sitting.complete:
-        left = work.rows - progress.rows
-        rows = "1 row is" if left == 1 else f"{left:,} rows are"
-        tell(f"error: {progress.why}; {rows} left: the same command goes on")
+        tell(f"error: {stopped(progress, work.rows)}")
         return Exit.INTERRUPTED if progress.why == INTERRUPTED else Exit.FAILED
-    tell(f"{output} written, {work.rows:,} row{'s' * (work.rows != 1)}")
+    tell(f"{output} written, {counted(work.rows, 'row')}")
     if progress.failed:
         tell("the same command tries the rows without an answer once more")
         return Exit.FAILED

@@ -19,7 +19,7 @@ from smoadsl.scale.rows import Data, Unfit
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Watch
 from smoadsl.score.comparison import Comparison, Entrant, Measure, compared
-from smoadsl.score.named import UnknownScorer, rule_named
+from smoadsl.score.named import NEED_RIGHT, UnknownScorer, rule_named
 from smoadsl.score.outcome import SHARE
 from smoadsl.score.rules import Rule
 from smoadsl.show.comparison import comparison_table
@@ -31,8 +31,8 @@ from smoadsl.tools.comparing import Comparing, Stopped
 from smoadsl.tools.entering import entrants
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
-from smoadsl.tools.marking import asked_in, graded_by
-from smoadsl.tools.options import Exit, allow_env_option, given, given_options, mapped, root_option, text_width
+from smoadsl.tools.marking import asked_in, graded_by, look_for_right
+from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option, text_width
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -109,7 +109,7 @@ def command(
     measure, rule = (graded[0], None) if graded else _scoring(scorer, right, taking_part)
     grading = graded[1] if graded else None
     plans = [entrant.plan for entrant in taking_part]
-    measured = _measured(read)
+    measured = _measured(read, right if measure.name in NEED_RIGHT else None)
     if not yes:
         ask_before_paying(plans, measured[1], max_usd, again=(output / "run").is_dir())
     allow = _ready(plans + ([grading.plan] if grading else []), max_usd, allowed)
@@ -130,11 +130,17 @@ def command(
     click.echo(f"{output / 'comparison.html'} written", err=True)
 
 
-def _measured(data: Data) -> tuple[str, int]:
+def _measured(data: Data, right: str | None) -> tuple[str, int]:
+    """What the data comes to, once it is sure that it can be read, and scored. Ends the command where it can not."""
     try:
-        return data.measured()
+        measured = data.measured()
+        if right is not None:
+            look_for_right(data, right)
+        return measured
     except Unfit as error:
-        raise click.UsageError(one_line(str(error))) from None
+        raise BadData(str(error)) from None
+    except OSError as error:
+        raise BadData(f"{data.path}: {error.strerror or error}") from None
 
 
 def _ready(plans: Sequence[Plan], max_usd: Decimal | None, allowed: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from smoadsl.calls.cache import Cache
 from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan
-from smoadsl.runtime.conversation import Conversation, conversation_from_row
+from smoadsl.runtime.conversation import Conversation, asked_in
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.runtime.roles import NoRoles
@@ -30,6 +30,7 @@ from smoadsl.tools.answered import show_answer
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.locking import lock_roles
 from smoadsl.tools.options import (
+    BadData,
     Exit,
     allow_env_option,
     given,
@@ -67,7 +68,8 @@ def _tape_options(command: F) -> F:
 @click.command()
 @click.argument("file")
 @click.argument("prompt", required=False)
-@click.option("--input", "row", metavar="ROW.json", help="A row with a prompt and fields, or with messages.")
+@click.option("--input", "row", metavar="ROW.json",
+              help="A row with a prompt and fields, or with messages, as one of a data set.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object.")
 @click.option("--trace", metavar="FILE", help="Write every event to FILE, one JSON object a line.")
 @click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
@@ -248,14 +250,11 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
         raise click.UsageError("give a prompt or --input, not both")
     if row is not None:
         try:
-            value = orjson.loads(Path(row).read_bytes())
-            if not isinstance(value, dict):
-                raise ValueError("it must be one JSON object")
-            return conversation_from_row(value)
+            return _asked_in(orjson.loads(Path(row).read_bytes()))
         except OSError as error:
             raise click.UsageError(f"--input {row}: {error.strerror or error}") from None
         except ValueError as error:
-            raise click.UsageError(f"--input {row}: {error}") from None
+            raise BadData(f"--input {row}: {error}") from None
     if prompt in (None, "-"):
         if sys.stdin.isatty():
             click.echo("the prompt, then Ctrl-D:", err=True)
@@ -263,3 +262,16 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
     if not prompt.strip():
         raise click.UsageError("the prompt is empty: give it as an argument, with --input, or on standard input")
     return Conversation.of(prompt)
+
+
+def _asked_in(row: Any) -> Conversation:
+    """What a row asks. Raises `ValueError`."""
+    if not isinstance(row, dict):
+        raise ValueError("it must be one JSON object")
+    conversation, following = asked_in(row)
+    if following:
+        count = 1 + len(following)
+        raise ValueError(
+            f"`turns` has {count} texts, and a run asks one: `smoadsl batch` asks them one after the other"
+        )
+    return conversation
