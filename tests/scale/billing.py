@@ -46,9 +46,14 @@ class Shop:
     def ask(self, count: int) -> None:
         self.write("".join(f'{{"id": {n}, "prompt": "question {n}"}}\n' for n in range(count)), "in.jsonl")
 
-    def begin(self, *options: str, err: str = "err.txt", most_bytes: int | None = None) -> subprocess.Popen[bytes]:
-        """The command, beside us. No file may grow larger than `most_bytes`, as on a disk that is full."""
+    def begin(
+        self, *options: str, err: str = "err.txt", most_bytes: int | None = None, most_files: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """The command, beside us. No file may grow larger than `most_bytes`, as on a disk that is full, and only
+        `most_files` may be open."""
         command = [sys.executable, "-m", "smoadsl", "batch", "p.moa", "in.jsonl", "-o", "out.jsonl", *options]
+        if most_files is not None:
+            command = ["sh", "-c", f'ulimit -n {most_files}; exec "$@"', "sh", *command]
         if most_bytes is not None:
             command = ["sh", "-c", f'ulimit -f {most_bytes // 512}; exec "$@"', "sh", *command]
         with (self.folder / err).open("ab") as file:
@@ -58,10 +63,10 @@ class Shop:
     def environ(self) -> dict[str, str]:
         return {**os.environ, "HOME": str(self.folder), "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
-    def run(self, *options: str, most_bytes: int | None = None) -> tuple[int, list[str]]:
+    def run(self, *options: str, most_bytes: int | None = None, most_files: int | None = None) -> tuple[int, list[str]]:
         """How the command ends, and what it says."""
         (self.folder / "said.txt").unlink(missing_ok=True)
-        with self.begin(*options, err="said.txt", most_bytes=most_bytes) as process:
+        with self.begin(*options, err="said.txt", most_bytes=most_bytes, most_files=most_files) as process:
             code = process.wait(120)
         return code, (self.folder / "said.txt").read_text().splitlines()
 
