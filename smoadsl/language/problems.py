@@ -267,12 +267,11 @@ def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
     return _error("MOA213", span, f"{of} needs `{key}`", f"add `{key} = …`")
 
 
-def bad_schema(span: Span, why: str, *named: Span) -> Diagnostic:
+def bad_schema(span: Span, why: str, help: str, *named: Span) -> Diagnostic:
     """`named` is where the file is named, if the span is in the file itself."""
     related = [Related("named here", place) for place in named]
-    return _error(
-        "MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form", *related
-    )
+    help = help or "see https://json-schema.org for the form"
+    return _error("MOA214", span, f"this is no JSON schema: {why}", help, *related)
 
 
 def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:
