@@ -80,6 +80,7 @@ _SETTINGS_ELSEWHERE = {
 }  # fmt: skip
 _ROLES = ("role", "system", "system_prompt", "instructions", "persona", "prompt")
 _VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
+_TRUTHS = {"true": ("true", "yes", "on"), "false": ("false", "no", "off")}
 
 
 # ---- MOA0xx: reading
@@ -168,10 +169,17 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
 # ---- MOA2xx: values and types
 
 
-def no_param(name: str, params: Iterable[str]) -> str:
+def no_param(name: str, params: Iterable[str], due: str = "") -> str:
     """How to mend a name that stands for no value."""
+    if due.startswith("`true`") and (truth := meant_truth(name)):
+        return f"write `{truth}`"
     guess = did_you_mean(name, params)
     return guess if guess.startswith("did") else f"write the value itself, or declare it: `param {name} = …`"
+
+
+def meant_truth(name: str) -> str:
+    """`true` or `false` as other languages write them; empty for any other name."""
+    return next((truth for truth, names in _TRUTHS.items() if name.lower() in names), "")
 
 
 def wrong_type(span: Span, due: str, found: str, *related: Related, help: str = "") -> Diagnostic:
