@@ -172,9 +172,11 @@ def short_unit(word: str) -> str:
     return "m" if short == "min" else short
 
 
-def unterminated(span: Span, block: bool) -> Diagnostic:
+def unterminated(span: Span, block: bool, *read_as_end: Span) -> Diagnostic:
+    """`read_as_end` are quotes that open another text, and would end this one."""
     quotes = '"""' if block else '"'
-    return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`")
+    related = [Related("else it would end here", place) for place in read_as_end]
+    return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`", *related)
 
 
 def single_quotes(span: Span, text: str, triple: bool = False) -> Diagnostic:
