@@ -13,6 +13,7 @@ from smoadsl.tools.lacking import lacking_keys
 
 ROOT = Path(__file__).parents[1]
 SMOA = str(ROOT / "pipelines" / "smoa.moa")
+MOA = str(ROOT / "pipelines" / "papers" / "efficiency" / "moa.moa")
 
 
 def smoadsl(*arguments: str, given: str = "") -> Result:
@@ -48,6 +49,10 @@ def test_check_shows_each_mistake(tmp_path: Path) -> None:
         (("run", SMOA, ""), "the prompt is empty"),
         (("run", SMOA, "hi", "--set", "k"), "--set takes NAME=VALUE"),
         (("run", SMOA, "hi", "--set", "k=3"), "no param is called `k`"),
+        (("run", SMOA, "hi", "--set", "k=3"), "--> --set k:1:1"),
+        (("plan", MOA, "--set", "copies=-1"), "--> --set copies:1:1"),
+        (("plan", f"{SMOA}:mien"), "help: known here: `smoa`"),
+        (("graph", f"{SMOA}:mien"), "no pipeline is called `mien`\n  --> <argument>:1:"),
         (("run", SMOA, "hi", "--model", "qwen3=groq/x"), "no model is called `qwen3`"),
         (("run", SMOA, "hi", "--input", "row.json"), "not both"),
         (("plan",), "Missing argument"),
