@@ -242,12 +242,13 @@ def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
     text = 'import "../models.moa"\npipeline p { aggregate m }\ntest "t" for p {\n prompt "hi"\n reply * "x"\n}\n'
     file = inner / "p.moa"
     file.write_text(text, encoding="utf-8")
-    for command in ("check", "plan", "test", "lock"):
+    for command in ("check", "plan", "test", "lock", "graph"):
         assert smoadsl(command, str(file)).exit_code == 0
         assert smoadsl(command, "--root", str(tmp_path), str(file)).exit_code == 0
         refused = smoadsl(command, "--root", str(inner), str(file))
         assert refused.exit_code == 1
         assert "`../models.moa` lies outside the project's root, inner/" in refused.stderr
+        assert "name a folder that holds both with `--root FOLDER`" in refused.stderr
         outside = smoadsl(command, "--root", str(inner), str(tmp_path / "models.moa"))
         assert outside.exit_code == 2
         assert "it lies outside the root, inner/" in outside.stderr

@@ -149,10 +149,9 @@ def wrong_kind(span: Span, name: str, found: str, due: str, known: Iterable[str]
     return _error("MOA103", span, message, help, Related("declared here", declared))
 
 
-def import_refused(span: Span, path: str, why: str) -> Diagnostic:
-    return _error(
-        "MOA104", span, f"`{path}` {why}", "paths are relative to the file they stand in, and stay in the project"
-    )
+def import_refused(span: Span, path: str, why: str, help: str = "") -> Diagnostic:
+    help = help or "paths are relative to the file they stand in, and stay in the project"
+    return _error("MOA104", span, f"`{path}` {why}", help)
 
 
 def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
