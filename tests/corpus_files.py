@@ -187,7 +187,7 @@ def shown(expected: Sequence[Expected]) -> str:
 
 
 def _lines(one: Expected, *, explicit: bool) -> Iterator[str]:
-    where = f" in {one.source}" if one.source.startswith("-") else ""
+    where = f" in {one.source}" if one.source.startswith(("-", "<")) else ""
     line = f"{one.start[0]}:" if explicit else ""
     further = f"+{one.end[0] - one.start[0]}:" if one.end[0] != one.start[0] else ""
     yield f"# {one.severity}{where}: {one.code} {line}{one.start[1]}-{further}{one.end[1]} {one.message}".rstrip()

@@ -13,6 +13,7 @@ from smoadsl.tools.lacking import lacking_keys
 
 ROOT = Path(__file__).parents[1]
 SMOA = str(ROOT / "pipelines" / "smoa.moa")
+MOA = str(ROOT / "pipelines" / "papers" / "efficiency" / "moa.moa")
 
 
 def smoadsl(*arguments: str, given: str = "") -> Result:
@@ -48,6 +49,10 @@ def test_check_shows_each_mistake(tmp_path: Path) -> None:
         (("run", SMOA, ""), "the prompt is empty"),
         (("run", SMOA, "hi", "--set", "k"), "--set takes NAME=VALUE"),
         (("run", SMOA, "hi", "--set", "k=3"), "no param is called `k`"),
+        (("run", SMOA, "hi", "--set", "k=3"), "--> --set k:1:1"),
+        (("plan", MOA, "--set", "copies=-1"), "--> --set copies:1:1"),
+        (("plan", f"{SMOA}:mien"), "help: known here: `smoa`"),
+        (("graph", f"{SMOA}:mien"), "no pipeline is called `mien`\n  --> <argument>:1:"),
         (("run", SMOA, "hi", "--model", "qwen3=groq/x"), "no model is called `qwen3`"),
         (("run", SMOA, "hi", "--input", "row.json"), "not both"),
         (("plan",), "Missing argument"),
@@ -258,12 +263,13 @@ def test_the_root_confines_what_is_read(tmp_path: Path) -> None:
     text = 'import "../models.moa"\npipeline p { aggregate m }\ntest "t" for p {\n prompt "hi"\n reply * "x"\n}\n'
     file = inner / "p.moa"
     file.write_text(text, encoding="utf-8")
-    for command in ("check", "plan", "test", "lock"):
+    for command in ("check", "plan", "test", "lock", "graph"):
         assert smoadsl(command, str(file)).exit_code == 0
         assert smoadsl(command, "--root", str(tmp_path), str(file)).exit_code == 0
         refused = smoadsl(command, "--root", str(inner), str(file))
         assert refused.exit_code == 1
         assert "`../models.moa` lies outside the project's root, inner/" in refused.stderr
+        assert "name a folder that holds both with `--root FOLDER`" in refused.stderr
         outside = smoadsl(command, "--root", str(inner), str(tmp_path / "models.moa"))
         assert outside.exit_code == 2
         assert "it lies outside the root, inner/" in outside.stderr

@@ -161,6 +161,35 @@ def test_a_judge_is_spared_where_all_agree(without: tuple[str, ...], calls: int)
     assert least == calls
 
 
+@pytest.mark.parametrize(
+    ("layer", "said", "judged"),
+    [
+        ("propose g, q\n judge j keep 1", "no judge is asked when all answers are equal, or 1 or fewer are left", []),
+        (
+            "propose g, q\n judge score(j) keep 1\n stop when score.worst >= 4.5",
+            "no judge is asked in round 2, the last, when all answers are equal, or 1 or fewer are left; "
+            "before it, scores are read",
+            [1],
+        ),
+        (
+            "propose g, q\n judge j { feedback = true }",
+            "j is not asked to judge in round 2, the last, since all 2 go on; before it, remarks are read",
+            [1],
+        ),
+        ("propose g, q\n judge score(j) keep 2 { min_score = 3 }", "", [1, 2]),
+    ],
+)
+def test_it_is_said_in_which_rounds_no_judge_is_asked(layer: str, said: str, judged: list[int]) -> None:
+    plan = planned(f"layer one repeat 2 {{\n {layer}\n}}")
+    assert [one.message for one in plan.decisions if one.pass_name == "spare"] == [f"layer one: {said}"] * bool(said)
+
+    def alike(call: CallStarted, request: Request) -> str:
+        return "the same" if call.purpose == "propose" else plainly(call, request)
+
+    made = run(plan, alike)
+    assert [one.call.round for one in made.asked if one.call.purpose == "judge"] == judged
+
+
 RING = "layer talk repeat 3 { propose a = g, b = g, c = g, d = g sees ring(1) }"
 
 

@@ -85,6 +85,21 @@ def test_a_limit_fails_it_and_says_by_how_much(repository: Repository) -> None:
     assert re.search(rf"^> \*\*Over the limit:\*\* {said}", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize(("name", "limit"), [("usd", "$0.001"), ("calls", "3"), ("tokens", "500")])
+def test_a_budget_is_advised_only_where_it_holds_a_run(repository: Repository, name: str, limit: str) -> None:
+    """What is told instead is the least that `check` lets a budget be."""
+    done = smoadsl("smoa.moa", f"--max-{name}", limit.removeprefix("$"))
+    needed = re.search(
+        r"the limit, as its first answers and the last alone may take (\$?[\d._]+)$", done.stderr.rstrip()
+    )
+    assert done.exit_code == 1
+    assert needed is not None
+    for amount, code in ((limit, 1), (needed[1], 0)):
+        held = BEFORE.replace("pipeline smoa {", f"pipeline smoa {{\n  budget {{ {name} = {amount} }}")
+        repository.write(held_moa=held.replace("mixtral,", "opus,"))
+        assert CliRunner().invoke(main, ["check", "held.moa"]).exit_code == code
+
+
 def test_the_same_for_a_person_fits_a_hundred_columns(repository: Repository) -> None:
     done = smoadsl("smoa.moa", "--against", "main:smoa.moa")
     assert done.exit_code == 0

@@ -59,8 +59,24 @@ SAID = {  # what is said of a test with these lines
         "\n  time is 3s, usd is $0, kept is [], degraded is false",
     ),
     "facts, and not words of a text": ('reply * "1"\nexpect answer contains "calls"', '"calls"\n  answer is "1"'),
+    "a run that failed, where no word is of failing": (
+        "reply a error 401\nexpect not degraded and calls > 0",
+        "an answer\n  the run failed (add `expect failed` if it is meant to): layer one, round 1: a failed: ",
+    ),
+    "and where one holds of no answer by chance": (
+        'reply a error 401\nexpect answer != "2"',
+        "an answer\n  the run failed",
+    ),
     "what is not there": ("reply a error 401\nexpect value == 1", "value is not there"),
 }
+
+
+@pytest.mark.parametrize("expected", ["failed", "calls == 1 and failed", "not answer", "failed or degraded"])
+def test_a_run_that_fails_passes_where_that_is_expected(expected: str) -> None:
+    lines = f"reply a error 401\nexpect {expected}"
+    outcome = analyse(Source("t.moa", f'{TWO}test "t" for p {{\nprompt "hi"\n{lines}\n}}\n'))
+    assert outcome.value is not None, render(outcome.diagnostics)
+    assert not failures(outcome.value.tests[0])
 
 
 @pytest.mark.parametrize(("lines", "said"), SAID.values(), ids=SAID.keys())

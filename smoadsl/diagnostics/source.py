@@ -8,6 +8,7 @@ from functools import cached_property
 from smoadsl.classes import dataclass
 
 _LINE_END = re.compile(r"\r\n|\n|\r")  # what editors count; `str.splitlines` would also split at U+2028 and others
+ARGUMENT = "<argument>"  # the name of a source that was typed: `FILE:NAME`
 
 
 @dataclass(frozen=True, eq=False)

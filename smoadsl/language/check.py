@@ -1,12 +1,12 @@
 """Check, to turn the nodes of a file set into a program that means something, and say all that stands in the way."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from smoadsl.adapters import installed_adapters
 from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.classes import dataclass
-from smoadsl.diagnostics.diagnostic import Outcome, in_order
+from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import checked, nodes, pipeline_problems, problems, provider_problems, rules
 from smoadsl.language.advice import advice
@@ -39,8 +39,18 @@ def read_program(source: Source, reader: Reader | None, given: Given | None = No
     """What a file means, with all that it imports, and what is to be said of both."""
     loaded = load(source, reader)
     assert loaded.value is not None  # loading always gives a file set, though perhaps an empty one
+    given = given or Given()
     program = check(loaded.value, given)
-    return Outcome(program.value, in_order([*loaded.diagnostics, *program.diagnostics]))
+    said = program.diagnostics
+    if program.ok and (given.params or given.models or given.base_urls):
+        said = _advice_as_written(loaded.value, given)
+    return Outcome(program.value, in_order([*loaded.diagnostics, *said]))
+
+
+def _advice_as_written(loaded: Loaded, given: Given) -> tuple[Diagnostic, ...]:
+    """The advice on a file set without what stands in for a while: with that, what it declares may be used nowhere."""
+    written = check(loaded, replace(given, params={}, models={}, base_urls={}))
+    return written.diagnostics if written.ok else ()
 
 
 def check(loaded: Loaded, given: Given | None = None) -> Outcome[checked.Program]:

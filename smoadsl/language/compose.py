@@ -87,7 +87,8 @@ class Composer:
             return None
         if self.names.lost(node):
             return None
-        at = {setting.key.text: setting.span for setting in cap.settings.settings} if cap else {}
+        limited = cap.settings.settings if cap else ()
+        at = {one.key.text: self.names.where_set(one.value) or one.span for one in limited}
         pipeline = checked.Pipeline(node.name.text, form, tuple(layers), end, limits, node.span, at)
         if pipeline.budget.usd is not None and cap:
             self._priced(pipeline, cap)

@@ -12,6 +12,7 @@ from smoadsl.builtins.providers import WELL_KNOWN
 from smoadsl.calls.route import Env, Provider
 from smoadsl.classes import dataclass
 from smoadsl.diagnostics.source import Span
+from smoadsl.diagnostics.suggest import did_you_mean
 from smoadsl.language import checked, nodes, problems, provider_problems, rules, settings
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
@@ -300,8 +301,10 @@ class Declarations:
             return read_schema(source.text)
         except SchemaError as error:
             at, path = error.at, inner.args[0].span
-            span = path if at is None else Span(source, at, min(at + 1, len(source.text)))
-            self.names.said.append(problems.bad_schema(span, str(error), *([] if at is None else [path])))
+            span = path if at is None else Span(source, at.start, at.stop)
+            named, lost = () if at is None else (path,), error.lost
+            help = (lost and lost.known and did_you_mean(lost.reference, lost.known)) or error.help
+            self.names.said.append(problems.bad_schema(span, str(error), help, *named))
             return None
 
     def template(self, ref: nodes.Ref) -> checked.Template | None:

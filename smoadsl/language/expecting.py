@@ -157,7 +157,8 @@ class Expectations:
             quoted = f'put it in quotes: `"{name}"`'
             said = problems.wrong_expectation(node.span, beside, _SHOWN[kind], f"with the name `{name}`", quoted)
         else:
-            said = pipeline_problems.unknown_expectation(node.span, name, FACTS)
+            truth = problems.meant_truth(name) if kind == "truth" else ""
+            said = pipeline_problems.unknown_expectation(node.span, name, FACTS, truth)
         self._names.said.append(said)
         return None
 

@@ -15,7 +15,12 @@ MOST_CHARACTERS_IN_ALL = 10_000_000
 
 
 class Refused(Exception):
-    """A file that can not or may not be read; the message says why, in words that follow the path."""
+    """A file that can not or may not be read; the message says why, in words that follow the path, and `help` how to
+    mend it, where more is known than what paths are."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.help = help
 
 
 class Reader(Protocol):
@@ -91,7 +96,7 @@ def _read(path: nodes.Text, reader: Reader, said: list[Diagnostic]) -> Source | 
     try:
         return reader.read(path.value, path.span.source)
     except Refused as why:
-        said.append(problems.import_refused(path.span, path.value, str(why)))
+        said.append(problems.import_refused(path.span, path.value, str(why), why.help))
         return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lark import Token
 
 from smoadsl.diagnostics.suggest import closest
+from smoadsl.language.syntax_problems import short_unit
 
 _ROUNDS = ("rounds", "round", "times", "loop", "iterations", "repeats", "repeat")
 _TOGETHER = ("with", "by", "using", "from")
@@ -14,7 +15,9 @@ _LIMITS = {"MONEY": "usd", "DURATION": "time"}
 _OF_A_MODEL = ("temperature", "timeout", "max_tokens", "retries", "top_p", "seed", "fallback")
 _DECLARED = {"MODEL": '"provider/id"', "PROVIDER": "openai"}
 _MOST_WORDS = 500  # that are looked at on either side
+_MOST_WRITTEN = 20  # words of a line that is written out
 _ENDS = ("_NL", "LBRACE", "RBRACE")
+_NUMBERS = ("INT", "FLOAT")
 _AFTER_TARGETS = ("AS", "SEES", *_ENDS)
 
 
@@ -26,6 +29,8 @@ def mend(tokens: Sequence[Token], at: int) -> str:
         return f"say what it is: `{line[0]} {line[1]} = {_DECLARED[kinds[0]]} {{ … }}`"
     if not 0 <= place < len(line):
         return ""
+    if exactly := _number(line, place) or _bare_model(line, place):
+        return exactly
     if place == 0:
         return _statement_of_none(line, tokens, at)
     match kinds[0]:
@@ -74,6 +79,45 @@ def _statement(tokens: Sequence[Token], at: int) -> tuple[Sequence[Token], int]:
     begin = next((i + 1 for i in range(at - 1, first - 1, -1) if tokens[i].type in _ENDS), first)
     end = next((i for i in range(at, last) if tokens[i].type in _ENDS), last)
     return tokens[begin:end], at - begin
+
+
+def _number(line: Sequence[Token], place: int) -> str:
+    """A number that is cut by commas, or stands apart from its unit."""
+    kinds = [token.type for token in line]
+    begin, end = (place, place + 1) if kinds[place] in _NUMBERS else (place - 1, place)
+    counts_agents = kinds[0] == "PROPOSE"  # `2 m` is a model there
+    if end < len(line) and begin >= 0 and kinds[end] == "NAME" and kinds[begin] in _NUMBERS and not counts_agents:
+        unit = short_unit(str(line[end]))
+        return f"write `{line[begin]}{unit}`" if unit else ""
+    begin = place
+    while begin > 0 and _cut(line[begin - 1], line[begin]):
+        begin -= 1
+    end = place
+    while end + 1 < len(line) and _cut(line[end], line[end + 1]):
+        end += 1
+    parts = [str(token) for token in line[begin : end + 1] if token.type == "INT"]
+    thousands = len(parts) > 1 and 1 <= len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:])
+    return f"write `{'_'.join(parts)}`" if thousands else ""
+
+
+def _cut(one: Token, other: Token) -> bool:
+    """Whether two words are a number and a comma without a space between them."""
+    return {one.type, other.type} == {"INT", "COMMA"} and one.end_pos == other.start_pos
+
+
+def _bare_model(line: Sequence[Token], place: int) -> str:
+    """`model(a)`, where the model's name alone is due."""
+    if [token.type for token in line[place : place + 4]] != ["MODEL", "LPAR", "NAME", "RPAR"]:
+        return ""
+    words: list[str] = []
+    rest = list(line)
+    while rest:
+        called = [token.type for token in rest[:4]] == ["MODEL", "LPAR", "NAME", "RPAR"]
+        words.append(str(rest[2 if called else 0]))
+        del rest[: 4 if called else 1]
+    if len(words) > _MOST_WRITTEN:
+        return f"write its name alone: `{line[place + 2]}`"
+    return f"write `{' '.join(words).replace(' ,', ',')}`"
 
 
 def _targets(line: Sequence[Token], place: int) -> str:

@@ -11,6 +11,7 @@ from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import syntax_problems as problems
 from smoadsl.language.tokens import UNREADABLE
+from smoadsl.language.unclosed import Unclosed, unclosed
 
 _NUMBERS = ("INT", "FLOAT", "DURATION", "MONEY", "RATE")
 _MOST_DIGITS = 30
@@ -23,8 +24,8 @@ _COMMENT = re.compile(r"/\*[\s\S]*?(?:\*/|\Z)|//[^\r\n]*")
 
 
 class Misread:
-    """Reads tokens through. `lines` are the lines of which something was said: a further complaint that a line does
-    not fit together would only repeat it."""
+    """Reads tokens through, into which `text` is to be cut. `lines` are those of which something was said: a further
+    complaint that a line does not fit together would only repeat it."""
 
     def __init__(self, source: Source, said: list[Diagnostic]) -> None:
         self.lines: set[int] = set()
@@ -36,6 +37,9 @@ class Misread:
         self._skip_to = 0  # what stands before this place is told and done with
         self._before = ""  # what kind of word came last
         self._first = ""  # the word with which the line begins
+        self.text = source.text
+        if forgotten := unclosed(source.text):
+            self._tell_unclosed(forgotten)
 
     def readable(self, tokens: Iterable[Token]) -> Iterator[Token]:
         for token in tokens:
@@ -54,6 +58,15 @@ class Misread:
             self._before = token.type
         end = len(self._source.text)
         self._tell_turns(end, end, True)
+
+    def _tell_unclosed(self, block: Unclosed) -> None:
+        self.text = block.left_out(self.text)
+        self.open_to_the_end = True
+        self.open_texts.append(Span(self._source, block.start, block.end))
+        opening = Span(self._source, block.start, block.start + 3)
+        read_as_end = Span(self._source, block.read_as_end, block.read_as_end + 3)
+        self._said.append(problems.unterminated(opening, True, read_as_end))
+        self.lines.add(self._source.place(block.start)[0])
 
     def _number(self, token: Token) -> Token:
         """A number as it is, or as a bad one: too long, a percentage, or a rate in a time that none is counted in."""

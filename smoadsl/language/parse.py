@@ -67,7 +67,7 @@ class _Reading:
         self.left_out: list[nodes.Unread] = []
 
     def tokens(self) -> Iterator[Token]:
-        return not_too_deep(LineEnds().process(self.misread.readable(words(self.source.text))))
+        return not_too_deep(LineEnds().process(self.misread.readable(words(self.misread.text))))
 
     def file(self) -> Outcome[nodes.File]:
         """Item by item: of a long file, no more than one is in memory as tokens."""

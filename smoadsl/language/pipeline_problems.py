@@ -111,8 +111,10 @@ def wrong_reply(span: Span, whom: str, due: str) -> Diagnostic:
     return _error("MOA315", span, f"{whom} can not reply so", f"write {due}")
 
 
-def unknown_expectation(span: Span, name: str, known: Iterable[str]) -> Diagnostic:
-    return _error("MOA316", span, f"a run has no `{name}` to expect", did_you_mean(name, known))
+def unknown_expectation(span: Span, name: str, known: Iterable[str], mended: str = "") -> Diagnostic:
+    """`mended` is what is written for it, where that is known."""
+    help = f"write `{mended}`" if mended else did_you_mean(name, known)
+    return _error("MOA316", span, f"a run has no `{name}` to expect", help)
 
 
 def no_prompt(span: Span) -> Diagnostic:

@@ -80,6 +80,7 @@ _SETTINGS_ELSEWHERE = {
 }  # fmt: skip
 _ROLES = ("role", "system", "system_prompt", "instructions", "persona", "prompt")
 _VALUES = ("a number", "a whole number", "a duration", "a rate", "an amount", "a text", "`true`")  # no names
+_TRUTHS = {"true": ("true", "yes", "on"), "false": ("false", "no", "off")}
 
 
 # ---- MOA0xx: reading
@@ -148,10 +149,9 @@ def wrong_kind(span: Span, name: str, found: str, due: str, known: Iterable[str]
     return _error("MOA103", span, message, help, Related("declared here", declared))
 
 
-def import_refused(span: Span, path: str, why: str) -> Diagnostic:
-    return _error(
-        "MOA104", span, f"`{path}` {why}", "paths are relative to the file they stand in, and stay in the project"
-    )
+def import_refused(span: Span, path: str, why: str, help: str = "") -> Diagnostic:
+    help = help or "paths are relative to the file they stand in, and stay in the project"
+    return _error("MOA104", span, f"`{path}` {why}", help)
 
 
 def import_cycle(span: Span, chain: Sequence[str]) -> Diagnostic:
@@ -168,10 +168,17 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
 # ---- MOA2xx: values and types
 
 
-def no_param(name: str, params: Iterable[str]) -> str:
+def no_param(name: str, params: Iterable[str], due: str = "") -> str:
     """How to mend a name that stands for no value."""
+    if due.startswith("`true`") and (truth := meant_truth(name)):
+        return f"write `{truth}`"
     guess = did_you_mean(name, params)
     return guess if guess.startswith("did") else f"write the value itself, or declare it: `param {name} = …`"
+
+
+def meant_truth(name: str) -> str:
+    """`true` or `false` as other languages write them; empty for any other name."""
+    return next((truth for truth, names in _TRUTHS.items() if name.lower() in names), "")
 
 
 def wrong_type(span: Span, due: str, found: str, *related: Related, help: str = "") -> Diagnostic:
@@ -267,12 +274,11 @@ def setting_missing(span: Span, of: str, key: str) -> Diagnostic:
     return _error("MOA213", span, f"{of} needs `{key}`", f"add `{key} = …`")
 
 
-def bad_schema(span: Span, why: str, *named: Span) -> Diagnostic:
+def bad_schema(span: Span, why: str, help: str, *named: Span) -> Diagnostic:
     """`named` is where the file is named, if the span is in the file itself."""
     related = [Related("named here", place) for place in named]
-    return _error(
-        "MOA214", span, f"this is no JSON schema: {why}", "see https://json-schema.org for the form", *related
-    )
+    help = help or "see https://json-schema.org for the form"
+    return _error("MOA214", span, f"this is no JSON schema: {why}", help, *related)
 
 
 def without_effect(span: Span, key: str, of: str, why: str, help: str = "take it away") -> Diagnostic:

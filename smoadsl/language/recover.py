@@ -160,7 +160,7 @@ class _Walk:
             self._follow(self.kept[-1], index - 1, before)
             return index
         same_line = index > 0 and self.tokens[index - 1].line == token.line
-        if same_line and token.isidentifier() and self.fits("NAME", following):
+        if same_line and following != "LPAR" and token.isidentifier() and self.fits("NAME", following):
             self.mistakes.append(Mistake(index, frozenset(("NAME",)), (index, index), is_name=True))
             self.step(self.states, "NAME")
             self.kept.append(token.update(type="NAME"))

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TypeVar
 
 from smoadsl.classes import dataclass
-from smoadsl.diagnostics.diagnostic import Diagnostic, in_order
+from smoadsl.diagnostics.diagnostic import Diagnostic, Related, Severity, in_order
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import nodes, problems
 from smoadsl.language.syntax_problems import KEYWORDS
@@ -36,6 +36,7 @@ class Names:
     params: Mapping[str, nodes.Value] = field(default_factory=dict)
     misfits: set[tuple[str, str]] = field(default_factory=set)  # params told to be no such value as is due
     _unknown: dict[str, list[Diagnostic]] = field(default_factory=dict)  # what was said of names that nothing declares
+    _set_at: dict[Span, Span] = field(default_factory=dict)  # by where a param stands: where its value was set
     left_out: dict[Source, tuple[nodes.Unread, ...]] = field(default_factory=dict)  # in order of place
 
     def collect(self, files: Iterable[nodes.File]) -> None:
@@ -87,8 +88,15 @@ class Names:
             param = self.declared.get(node.name)
             if isinstance(param, nodes.Param):
                 self.used.add(node.name)
+                if node.name in self.params:
+                    self._set_at[node.span] = self.params[node.name].span
                 return self.params.get(node.name, param.value)
         return node
+
+    def where_set(self, node: nodes.Value) -> Span | None:
+        """Where a value is set on the command line, if it is that of a param which is."""
+        self.value(node)
+        return self._set_at.get(node.span)
 
     def find(
         self, name: str, span: Span, kinds: tuple[type[D], ...], what: str, written: Span | None = None
@@ -125,4 +133,21 @@ class Names:
             more[first] = len(others)
             left_out.update(others)
         said = [one for one in self.said if one not in left_out]
-        return in_order([problems.in_more_places(one, more[one]) if more.get(one) else one for one in said])
+        said = [problems.in_more_places(one, more[one]) if more.get(one) else one for one in said]
+        return in_order([*_once(self._at_what_was_set(one) for one in said)])
+
+    def _at_what_was_set(self, told: Diagnostic) -> Diagnostic:
+        """An error that a value from the command line makes, told there. What is wrong with the param's type, which no
+        such value changes, stays where it is: it names the value as another place."""
+        at = self._set_at.get(told.span)
+        if at is None or told.severity is not Severity.ERROR or any(other.span == at for other in told.related):
+            return told
+        return replace(told, span=at, related=(Related("used here", told.span), *told.related))
+
+
+def _once(said: Iterable[Diagnostic]) -> Iterable[Diagnostic]:
+    """What is told of a value that was set, at the first of the places that say the same of it."""
+    first: dict[tuple[str, str, Span], Diagnostic] = {}
+    for one in said:
+        first.setdefault((one.code, one.message, one.span), one)
+    return first.values()

@@ -60,7 +60,7 @@ def wrong_type(names: Names, node: nodes.Value, due: str) -> None:
     related = () if found is node else (Related("the param's value", found.span),)
     help = ""
     if isinstance(found, nodes.Ref) and found.name not in names.declared and names.helps:
-        help = problems.no_param(found.name, names.of_kind(nodes.Param))
+        help = problems.no_param(found.name, names.of_kind(nodes.Param), due)
     names.said.append(problems.wrong_type(node.span, due, describe(found), *related, help=help))
 
 

@@ -49,7 +49,7 @@ _SYNONYMS = {  # what other tools and people call a statement
 _COUNTED = {"KEEP": "responses", "QUORUM": "agents", "ACTIVATE": "agents", "REPEAT": "rounds", "STAR": "answers"}
 _UNITS = {
     "s": ("s", "sec", "secs", "second", "seconds"), "min": ("m", "min", "mins", "minute", "minutes"),
-    "h": ("h", "hr", "hour", "hours"),
+    "h": ("h", "hr", "hrs", "hour", "hours"), "ms": ("ms", "msec", "millis", "millisecond", "milliseconds"),
 }  # fmt: skip
 _ELSEWHERE = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", ";": "a statement ends at the end of its line",
@@ -72,7 +72,7 @@ def _expected(expected: frozenset[str]) -> str:
     words, shown = set(expected), []
     if "NOT" in words and "LPAR" in words:
         return "a condition"
-    if words >= _DECLARATIONS:
+    if words >= _DECLARATIONS and "BY" not in words:
         return "a declaration"
     if {"BY", "STRING"} <= words:  # as the key of a setting every keyword is an ordinary word
         shown, words = ["a setting"], words - {"NAME", "STRING", *(word.upper() for word in KEYWORDS)}
@@ -163,12 +163,20 @@ def _about_rate(count: int, unit: str) -> str:
     if unit in ("d", "day"):
         return f"write it by the hour: `{max(1, count // 24):_}/h`"
     short = next((short for short, names in _UNITS.items() if unit in names), "")
-    return f"write `{count:_}/{short}`" if short else ""
+    return f"write `{count:_}/{short}`" if short in ("s", "min", "h") else ""
 
 
-def unterminated(span: Span, block: bool) -> Diagnostic:
+def short_unit(word: str) -> str:
+    """How the unit of a duration is written; empty where the word is none."""
+    short = next((short for short, names in _UNITS.items() if word.lower() in names), "")
+    return "m" if short == "min" else short
+
+
+def unterminated(span: Span, block: bool, *read_as_end: Span) -> Diagnostic:
+    """`read_as_end` are quotes that open another text, and would end this one."""
     quotes = '"""' if block else '"'
-    return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`")
+    related = [Related("else it would end here", place) for place in read_as_end]
+    return _error("MOA007", span, "this text is never closed", f"close it with `{quotes}`", *related)
 
 
 def single_quotes(span: Span, text: str, triple: bool = False) -> Diagnostic:

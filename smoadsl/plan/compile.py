@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Diagnostic, Outcome, Severity, in_order
-from smoadsl.diagnostics.source import Source, Span
+from smoadsl.diagnostics.source import ARGUMENT, Source, Span
 from smoadsl.language import checked, pipeline_problems, problems
 from smoadsl.language.check import Given, read_program
 from smoadsl.language.load import Reader
@@ -89,7 +89,9 @@ def choose(program: checked.Program, name: str | None, source: Source) -> Outcom
     if name is not None:
         if name in program.pipelines:
             return Outcome(program.pipelines[name])
-        return _refused(problems.unknown_name(whole_file, name, "pipeline", program.pipelines))
+        typed = Source(ARGUMENT, f"{source.name}:{name}")
+        span = Span(typed, len(typed.text) - len(name), len(typed.text))
+        return _refused(problems.unknown_name(span, name, "pipeline", program.pipelines))
     outer = [name for name in program.main if name not in program.inner]
     if len(outer) == 1:
         return Outcome(program.pipelines[outer[0]])

@@ -107,11 +107,16 @@ def spare_judges(layer: Layer, where: Where) -> Rewritten:
     judge = layer.judge
     if judge is None or not isinstance(judge.by, ModelJudge) or judge.is_read:
         return layer, ()
-    count = active(layer)
+    count, in_last, before = active(layer), "", ""
+    if judge.read_in(1, layer.rounds):
+        in_last = f" in round {layer.rounds}, the last,"
+        before = f"; before it, {'remarks' if judge.feedback else 'scores'} are read"
     if judge.keep is None or judge.keep >= count:
-        message = f"layer {layer.name}: {judge.by.call.model} is not asked to judge, since all {count} go on"
+        why = f"since all {count} go on"
+        message = f"layer {layer.name}: {judge.by.call.model} is not asked to judge{in_last} {why}{before}"
     else:
-        message = f"layer {layer.name}: no judge is asked when all answers are equal, or {judge.keep} or fewer are left"
+        when = f"when all answers are equal, or {judge.keep} or fewer are left"
+        message = f"layer {layer.name}: no judge is asked{in_last} {when}{before}"
     spared = layer.model_copy(update={"judge": judge.model_copy(update={"spared": True})})
     return spared, [Decision(pass_name="spare", message=message, origin=judge.origin)]
 

@@ -47,7 +47,7 @@ def _budget(written: checked.Pipeline, plan: Plan, prompt_tokens: int) -> Iterat
     """A budget holds the smallest run when it has room for the first round's answers and the aggregate's at once: the
     aggregate's share is set aside before the others are asked, and all of a round are asked together. What is told
     instead holds a run of an ordinary prompt, with all that is read in it."""
-    limits, needs = plan.pipeline.budget, _first_calls(plan.pipeline) + _last_call(plan.pipeline)
+    limits, needs = plan.pipeline.budget, smallest(plan.pipeline)
     pairs: list[tuple[str, float | Decimal | None, float | Decimal, str]] = [
         ("calls", limits.calls, needs.calls, "{:,} calls"),
         ("tokens", limits.tokens, needs.tokens, "{:,} tokens"),
@@ -61,6 +61,11 @@ def _budget(written: checked.Pipeline, plan: Plan, prompt_tokens: int) -> Iterat
             yield pipeline_problems.budget_too_small(
                 at, form.format(limit), form.format(needed), f"{name} = {most[name]}", enough_for
             )
+
+
+def smallest(pipeline: Pipeline) -> Cost:
+    """What a budget must have room for at least, to an empty prompt: the first answers and the last."""
+    return _first_calls(pipeline) + _last_call(pipeline)
 
 
 def _up(amount: int | Decimal) -> Decimal:

@@ -108,7 +108,8 @@ def told(event: events.Event, asked: Mapping[int, events.CallStarted], layers: M
             chosen, idle = listed(event.agents), listed(event.idle)
             return f"{one_line(event.layer)}: {one_line(event.by)} chose {chosen}, left {idle} idle{reason}"
         case events.CallStarted():
-            return f"{_place(event)}: {event.purpose} asked once more" if event.repair else ""
+            who = f"{_place(event)}: {event.purpose}" if event.layer and event.purpose != "aggregate" else _who(event)
+            return f"{who} asked once more" if event.repair else ""
         case events.CallAttempted(wait_s=wait_s):
             reason = one_line(event.message or event.outcome)
             return "" if wait_s is None else f"{_who(asked[event.call])} is tried again in {wait_s:.1f} s: {reason}"
@@ -118,6 +119,8 @@ def told(event: events.Event, asked: Mapping[int, events.CallStarted], layers: M
             return f"{_who(asked[event.call])} {failed(event)}"
         case events.PipelineAnswered():
             return f"{_place(event)}: {one_line(event.agent)} answered"
+        case events.VerdictUnreadable() if asked[event.call].purpose == "aggregate":
+            return f"{_who(asked[event.call])} gave no answer that fits the schema: {one_line(event.fault)}"
         case events.VerdictUnreadable():
             return f"{_place(event)}: unreadable verdict: {one_line(event.fault)}"
         case events.Judged():
@@ -135,14 +138,17 @@ def told(event: events.Event, asked: Mapping[int, events.CallStarted], layers: M
 
 
 def _place(event: _OfRound) -> str:
-    return f"{one_line(event.layer)} round {event.round}"
+    """The layer and its round; before the first, where a router chooses, the layer alone."""
+    return one_line(event.layer) + (f" round {event.round}" if event.round else "")
 
 
 def _who(asked: events.CallStarted) -> str:
     """Where a call stands and whose it is; what is inside of an agent, with the agent's name before it but once."""
     if asked.purpose == "propose":
         return f"{_place(asked)}: {one_line(asked.agent.removeprefix(asked.layer[: asked.layer.rfind('/') + 1]))}"
-    place = one_line(asked.agent) if asked.purpose == "aggregate" else f"{_place(asked)}: {asked.purpose}"
+    if asked.purpose == "aggregate":
+        return f"{one_line(asked.agent)} {one_line(asked.model)}"
+    place = f"{_place(asked)}: {asked.purpose}" if asked.layer else f"{asked.purpose} {one_line(asked.agent)}:"
     return f"{place} {one_line(asked.model)}"
 
 

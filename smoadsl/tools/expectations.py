@@ -40,6 +40,20 @@ def unmet(expects: Sequence[nodes.Expect], facts: Mapping[str, Any]) -> list[Fai
     return failures
 
 
+def speaks_of_failing(node: nodes.Condition) -> bool:
+    """Whether a condition says what it expects of a run without an answer: it names `failed`, or asks whether there is
+    an `answer`."""
+    match node:
+        case nodes.Or() | nodes.And():
+            return any(map(speaks_of_failing, node.parts))
+        case nodes.Not():
+            return speaks_of_failing(node.part)
+        case nodes.Path(parts=("answer",)):
+            return True
+        case _:
+            return "failed" in _facts_in(node)
+
+
 def _facts_in(node: nodes.Condition) -> Iterator[str]:
     """The facts that a condition speaks of, in the order in which they stand."""
     match node:

@@ -13,6 +13,7 @@ import click
 from smoadsl.diagnostics.diagnostic import Diagnostic
 from smoadsl.diagnostics.render.report import Report
 from smoadsl.diagnostics.render.text import printable, render
+from smoadsl.diagnostics.source import ARGUMENT
 from smoadsl.language.check import Given
 
 _WIDTH, _MOST_WIDTH = 80, 100  # columns: where there is no terminal, and on a wide one
@@ -156,5 +157,5 @@ def files_exit(reports: Sequence[Report]) -> Exit:
 
 def problems_exit(diagnostics: Sequence[Diagnostic]) -> Exit:
     """1 when a file is at fault, 2 when what was typed on the command line is."""
-    typed = any(d.span.source.name.startswith("--") for d in diagnostics)
+    typed = any(d.span.source.name.startswith("--") or d.span.source.name == ARGUMENT for d in diagnostics)
     return Exit.USAGE if typed else Exit.PROBLEMS

@@ -13,6 +13,7 @@ from smoadsl.language.load import Refused
 from smoadsl.language.parse import MOST_CHARACTERS
 
 MOST_BYTES = 4 * MOST_CHARACTERS
+_OUTSIDE = "move it into the project, or name a folder that holds both with `--root FOLDER`"
 
 
 def read_source(path: str | Path) -> Outcome[Source]:
@@ -96,7 +97,7 @@ class DiskReader:
         name = os.path.normpath(os.path.join(os.path.dirname(beside.name), path))
         real = Path(os.path.realpath(name))
         if not real.is_relative_to(self._root):
-            raise Refused(f"lies outside the project's root, {self._root.name}/")
+            raise Refused(f"lies outside the project's root, {self._root.name}/", _OUTSIDE)
         try:
             read = read_source(real)
         except FileNotFoundError:

@@ -1,5 +1,6 @@
 """Rehearse, to run the tests that are written in .moa files: no network, no key, no waiting."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smoadsl.adapters.base import Message
@@ -12,7 +13,7 @@ from smoadsl.runtime import events
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.executor import Answer, RunError
 from smoadsl.tools import api
-from smoadsl.tools.expectations import Failure, unmet
+from smoadsl.tools.expectations import Failure, speaks_of_failing, unmet
 from smoadsl.tools.stage import Stage
 from smoadsl.tools.virtual_clock import run_virtually
 
@@ -38,8 +39,21 @@ def rehearse(test: checked.Test) -> Rehearsal:
     assert plan is not None  # a program with a pipeline that can not hold has no tests to run
     stage = Stage(test, plan)
     answer = run_virtually(_play(test, plan, stage))
-    failures = stage.unexpected or [*unmet(test.expects, _facts(plan, answer, stage.told)), *stage.unused()]
+    failures = stage.unexpected or [
+        *_unforeseen(test, stage.told),
+        *unmet(test.expects, _facts(plan, answer, stage.told)),
+        *stage.unused(),
+    ]
     return Rehearsal(test, tuple(dict.fromkeys(failures)), tuple(stage.told))
+
+
+def _unforeseen(test: checked.Test, told: Sequence[events.Event]) -> Iterator[Failure]:
+    """A run without an answer, in a test whose expectations could not tell it from others."""
+    if not any(speaks_of_failing(expect.condition) for expect in test.expects):
+        for event in told:
+            if isinstance(event, events.RunFailed):
+                why = f"the run failed (add `expect failed` if it is meant to): {event.message}"
+                yield Failure("an answer", why, test.span)
 
 
 async def _play(test: checked.Test, plan: Plan, stage: Stage) -> Answer | None:

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -137,6 +138,44 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
+
+
+IN_NO_ROUND = """
+pipeline alone { aggregate ann { output = json(file("answer.json")) } }
+
+pipeline gated {
+  layer sparse {
+    propose bob, cid, dan
+    activate 2 by router(ann)
+  }
+  aggregate vote()
+}
+"""
+FORM = '{"type": "object", "properties": {"value": {"type": "number"}}, "required": ["value"]}'
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "said"),
+    [
+        (
+            "alone",
+            ["aggregate ann gave no answer that fits the schema: it: 'value' is", "aggregate ann asked once more"],
+        ),
+        ("gated", ["sparse: router ann failed: ", "sparse round 1 of 1: bob and cid"]),
+    ],
+)
+def test_what_stands_in_no_round_is_told_by_what_it_is(
+    pipeline: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.moa").write_text(MODELS + IN_NO_ROUND, encoding="utf-8")
+    (tmp_path / "answer.json").write_text(FORM, encoding="utf-8")
+    plan = api.compile(tmp_path / "p.moa", pipeline).value
+    assert plan is not None
+    log = shown(trace_of(plan, Replies()), monkeypatch, streams=False, terminal=False)[2].getvalue()
+    begins = [f"\n{log}".index(f"\n{words}") for words in said]
+    assert begins == sorted(begins)
+    for written in (log, shown(trace_of(plan, Replies()), monkeypatch, streams=False, terminal=True)[2].left):
+        assert not re.search(r"round 0|^ ?:", written, re.MULTILINE)
 
 
 # ---- in a log

@@ -18,6 +18,7 @@ from smoadsl.tools.options import (
     given_options,
     output_path,
     problems_exit,
+    root_option,
     show_diagnostics,
 )
 
@@ -32,11 +33,13 @@ _SUFFIXES: dict[str, Format] = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mm
 @click.option("--format", "format_", type=click.Choice(list(_DRAWN)),
               help="What to draw in; else what OUT ends in, else mermaid.")  # fmt: skip
 @click.option("-o", "--output", "out", metavar="OUT", help="Write to OUT, not to standard output.")
+@root_option
 @given_options
 def command(
     file: str,
     format_: Format | None,
     out: str | None,
+    root: str | None,
     params: tuple[str, ...],
     models: tuple[str, ...],
     base_urls: tuple[str, ...],
@@ -44,7 +47,7 @@ def command(
     """Draw the pipeline in FILE (FILE:NAME where it has several): its layers, agents and gates, and what goes on."""
     path, pipeline = file_and_pipeline(file)
     try:
-        outcome = api.compile(path, pipeline, given(params, models, base_urls))
+        outcome = api.compile(path, pipeline, given(params, models, base_urls), root=root)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror or error}") from None
     show_diagnostics(outcome.diagnostics)
