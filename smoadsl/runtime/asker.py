@@ -128,18 +128,18 @@ class Asker:
         """
         n, books, budget = len(place.samples) or 1, self._books, self.budget
         size = size_of_all(messages)
-        meter = Meter(books, budget, last, call, size, schema)
+        routes = self._seeded(call.routes, place)
+        meter = Meter(books, budget, last, size, schema)
         deadline_at = None
         if budget is not None:
             deadline_at = budget.deadline(last)
             try:
                 late = deadline_at is not None and self._time() >= deadline_at
-                meter.open(late, n * call.routes[0].sampling.max_tokens)
+                meter.open(late, routes[0], n)
             except Exhausted as exhausted:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
-        routes = self._seeded(call.routes, place)
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
         ask = Ask(messages, size, schema, str(number), self._owner, sample, deadline_at, n, self._row)
         attempted = partial(self._attempted, number)
