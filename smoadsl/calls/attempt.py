@@ -217,7 +217,9 @@ class Attempts:
                 what, within_s = "text", first.within_s or 0.0
             case TimeoutError():
                 what, within_s = "whole answer", route.timeout_s or provider.timeout_s
-            case asyncio.CancelledError() | KeyboardInterrupt() | SystemExit():
+            case asyncio.CancelledError() if self.session.is_cancelled:
+                return None
+            case KeyboardInterrupt() | SystemExit():
                 return None
             case _:  # an adapter of another package: its mistakes fail one call, not the run
                 message = f"the adapter of {provider.name} failed with {type(error).__name__}"
