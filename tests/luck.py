@@ -59,7 +59,8 @@ def unoptimized(text: str) -> Plan:
 @dataclass(slots=True)
 class Luck:
     """Answers calls by chance, each after a second. `faults`, `unreadable`: how often; `alike`: how many different
-    answers there are, none for as many as calls; `written`: how much of its `max_tokens` a response takes."""
+    answers there are, none for as many as calls; `written`: how much of its `max_tokens` a response takes; `cut`: how
+    often it has all of them and is cut there, and each takes half a second or a whole one."""
 
     random: Random
     faults: float = 0.0
@@ -69,10 +70,11 @@ class Luck:
     written: Literal["all", "some", "one"] = "all"
     dear: bool = False  # all that is read and written counts as much as it can
     second_s: float = 1.0
+    cut: float = 0.0
     made: int = 0
 
     async def __call__(self, call: CallStarted, request: Request) -> Reply | Fault:
-        await asyncio.sleep(self.second_s)
+        await asyncio.sleep(self.random.choice((0.5, 1.0)) if self.cut else self.second_s)
         if self.random.random() < self.faults:
             return self.random.choice(FAULTS)
         self.made += 1
@@ -86,6 +88,8 @@ class Luck:
         else:
             estimated = self.random.random() < self.faults / 4
             usage = Usage(self.random.randint(1, size // 2 + 1), output, estimated)
+        if self.cut and self.random.random() < self.cut:
+            return Reply(text, "length", Usage(usage.input_tokens, most), request.model)
         return Reply(text, "stop", usage, request.model)
 
     def _text(self, call: CallStarted, request: Request) -> str:

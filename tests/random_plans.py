@@ -11,7 +11,8 @@ SCHEMA = '{"type": "object", "properties": {"n": {"type": "integer"}}, "required
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What may stand in a plan. `open`: each stop rule and `when` asks its moderators as long as answers differ and
-    moderators say no, no stop rule ends anything then, and no layer is skipped."""
+    moderators say no, no stop rule ends anything then, and no layer is skipped. `lengths`: models say what becomes of
+    an answer that is cut, and when a second copy is asked for."""
 
     open: bool = False
     equal_models: bool = False
@@ -19,6 +20,7 @@ class Kind:
     gates: bool = True
     budgets: bool = False
     fallbacks: bool = False
+    lengths: bool = False
 
 
 @st.composite
@@ -33,9 +35,35 @@ def programs(draw: st.DrawFn, kind: Kind) -> str:
 
 
 @st.composite
+def chains(draw: st.DrawFn) -> str:
+    """A whole file whose pipeline `p` is one call of a model with fallbacks. What they cost and may answer, and what
+    becomes of what is cut or slow, is as different as can be."""
+    count = draw(st.integers(1, 3))
+    parts = []
+    for number, name in enumerate(MODELS[:count]):
+        settings = [
+            f"max_tokens = {draw(st.sampled_from((5, 40, 400)))}",
+            f"price = {{ input = $1, output = ${draw(st.sampled_from((1, 30, 900)))} }}",
+            f"retries = {draw(st.integers(0, 3))}",
+            f"length = {draw(st.sampled_from(('grow', 'grow', 'accept', 'fail')))}",
+        ]
+        if draw(st.booleans()):
+            settings.append(f"hedge = {draw(st.sampled_from(('300ms', '700ms')))}")
+        if number + 1 < count:
+            settings.append(f"fallback = {MODELS[number + 1]}")
+        parts.append(f'model {name} = "groq/{name}" {{ {", ".join(settings)} }}')
+    return "\n".join([*parts, "pipeline p { aggregate a { stream = false } }\n"])
+
+
+@st.composite
 def _models(draw: st.DrawFn, kind: Kind, name: str) -> str:
     most = 10 if kind.equal_models else draw(st.sampled_from((5, 10, 40)))
-    settings = [f"max_tokens = {most}", f"price = {{ input = ${draw(st.integers(0, 9))}, output = $3 }}"]
+    output = draw(st.sampled_from((1, 3, 900))) if kind.lengths else 3
+    settings = [f"max_tokens = {most}", f"price = {{ input = ${draw(st.integers(0, 9))}, output = ${output} }}"]
+    if kind.lengths:
+        settings.append(f"length = {draw(st.sampled_from(('grow', 'grow', 'accept', 'fail')))}")
+        if draw(st.booleans()):
+            settings.append(f"hedge = {draw(st.sampled_from(('300ms', '700ms')))}")
     if kind.fallbacks:
         settings.append(f"retries = {draw(st.integers(0, 2))}")
         later = MODELS[MODELS.index(name) + 1 :]

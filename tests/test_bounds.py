@@ -15,7 +15,7 @@ from smoadsl.plan.plan import Bounds, Pipeline, Plan
 from smoadsl.runtime.events import CallStarted, Degraded, RoundStarted
 from smoadsl.runtime.executor import Answer
 from tests.luck import Luck, output_tokens, planned, totals
-from tests.random_plans import Kind, programs
+from tests.random_plans import Kind, chains, programs
 from tests.scripts import Run, run
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -58,6 +58,33 @@ def test_no_run_exceeds_the_worst(text: str, seed: int, faults: float, unreadabl
         assert spent.seconds <= most.critical_path.full + 1e-6
     for range_ in (most.calls, most.tokens, most.input_tokens, most.output_tokens, most.critical_path, most.usd):
         assert 0 <= range_.least <= range_.full <= range_.worst
+
+
+FAULTS, CUT = st.sampled_from((0.0, 0.2, 0.5)), st.sampled_from((0.2, 0.6, 1.0))
+
+
+@given(chains(), SEEDS, FAULTS, CUT)
+def test_no_call_whose_answers_are_cut_and_copied_exceeds_the_worst(
+    text: str, seed: int, faults: float, cut: float
+) -> None:
+    never_exceeds(planned(text), seed, faults, cut)
+
+
+@given(programs(Kind(fallbacks=True, lengths=True)), SEEDS, FAULTS, CUT)
+def test_no_run_whose_answers_are_cut_and_copied_exceeds_the_worst(
+    text: str, seed: int, faults: float, cut: float
+) -> None:
+    never_exceeds(planned(text), seed, faults, cut)
+
+
+def never_exceeds(plan: Plan, seed: int, faults: float, cut: float) -> None:
+    made = run(plan, Luck(Random(seed), faults, unreadable=0.2, alike=2, yes=0.3, dear=True, cut=cut), seed=seed)
+    most, spent = bounded(plan), totals(made)
+    assert most.usd is not None
+    assert spent.calls <= most.calls.worst
+    assert spent.output_tokens <= most.output_tokens.worst
+    assert spent.input_tokens <= most.input_tokens.worst
+    assert spent.usd <= float(most.usd.worst) + 1e-9
 
 
 @given(programs(ANY), SEEDS, st.sampled_from((0.0, 0.3, 1.0)), st.integers(0, 3))

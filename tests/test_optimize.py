@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smoadsl.adapters.base import Fault, FaultKind, Reply, Request, Usage
+from smoadsl.adapters.scripted import Answer as Scripting
 from smoadsl.adapters.scripted import Scripted, several
 from smoadsl.calls.budget import Limits
 from smoadsl.diagnostics.source import Source
@@ -18,9 +20,11 @@ from smoadsl.plan.cap import capped
 from smoadsl.plan.compile import Options, analyse, plan_of
 from smoadsl.plan.optimize import PASSES, optimize
 from smoadsl.plan.plan import Plan
-from smoadsl.runtime.events import CallStarted, RoundStarted
+from smoadsl.runtime.events import CallAttempted, CallStarted, CallSucceeded, Event, RoundStarted
+from smoadsl.runtime.executor import Answer
 from smoadsl.tools import api
 from smoadsl.tools.cli import main
+from smoadsl.tools.virtual_clock import run_virtually
 from tests.canary import CANARY
 from tests.luck import totals
 from tests.luck import unoptimized as written
@@ -146,6 +150,46 @@ def test_a_provider_that_never_gives_all_fails_those_who_got_none() -> None:
             environ={"OPENAI_API_KEY": CANARY, "GROQ_API_KEY": CANARY},
             opener=lambda *_: one,
         )
+
+
+MORE_FAILS: Mapping[str, tuple[str, Fault | float, list[str], str]] = {
+    # a budget, what becomes of the request for what is missing, its attempts, and what is told of those without answer
+    "wrong": ("", Fault(FaultKind.STATUS, "no more", status=400), ["status"], "no more"),
+    "busy": ("", Fault(FaultKind.STATUS, "busy", status=503), ["status", "status", "status"], "busy"),
+    "late": ("budget { time = 9s }", 100.0, ["cancelled"], "the time of the budget, 9 s, is spent"),
+    "dear": ("budget { tokens = 3_000 }", 0.0, [], "the budget of 3,000 tokens is spent"),
+}
+
+
+@pytest.mark.parametrize("name", MORE_FAILS)
+def test_answers_that_came_count_where_no_more_of_them_come(name: str) -> None:
+    budget, end, outcomes, why = MORE_FAILS[name]
+    plan = planned(f"{budget}\nlayer one {{ propose q * 3 }}\nlayer two {{ propose q * 3 }}", end="aggregate vote()")
+    told: list[Event] = []
+    asked: list[int] = []
+
+    async def answer(request: Request) -> Scripting:
+        asked.append(request.n)
+        if len(asked) == 1:
+            return several([Reply(text, "stop", Usage(10, 5), "m") for text in "abb"])
+        if request.n == 3:
+            return several([Reply(text, "stop", Usage(10, 1_475), "m") for text in "cd"])
+        await asyncio.sleep(end if isinstance(end, float) else 1.0)
+        return end if isinstance(end, Fault) else Reply("late", "stop", Usage(10, 5), "m")
+
+    async def whole() -> Answer:
+        opener = lambda *_: Scripted(answer)  # noqa: E731
+        return await api.run(plan, "hi", environ={"OPENAI_API_KEY": CANARY}, opener=opener, on_event=told.append)
+
+    done = run_virtually(whole())
+    assert done.text == "b"
+    failed = f"layer two, round 1: q.3 failed: 3 answers were asked for, and 2 came: {why}; the aggregate works with"
+    assert done.degraded[0].startswith(failed)
+    (second,) = [event for event in told if isinstance(event, CallSucceeded) and event.call == 2]
+    assert (second.text, second.others) == ("c", ("d",))
+    attempts = [event for event in told if isinstance(event, CallAttempted) and event.call == 2]
+    assert [event.outcome for event in attempts] == ["ok", *outcomes]
+    assert [event.attempt for event in attempts] == list(range(1, len(attempts) + 1))
 
 
 @pytest.mark.parametrize(("without", "calls"), [((), 3), (("spare",), 4)])

@@ -59,9 +59,9 @@ class Bill(Protocol):
 class Account(Protocol):
     """Who pays for the attempts of one call."""
 
-    def bill(self, max_tokens: int, extra: bool) -> Bill:
-        """Reserve the worst case of an attempt that may answer so much. Raises `Exhausted`, and then takes nothing. An
-        `extra` attempt is one that the call can do without: that it does not fit ends nothing else."""
+    def bill(self, route: Route, n: int, extra: bool) -> Bill:
+        """Reserve the worst case of an attempt that asks a route for `n` answers. Raises `Exhausted`, and then takes
+        nothing. An `extra` attempt is one that the call can do without: that it does not fit ends nothing else."""
 
 
 @value(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Attempts:
         try:
             if not turn.again:
                 lane.tries.called()
-            bill = self.account.bill(request.n * route.sampling.max_tokens, turn.extra)
+            bill = self.account.bill(route, request.n, turn.extra)
             adapter, secrets = session.opened(provider.name)
             if on_sent is not None:
                 on_sent()
@@ -218,7 +218,9 @@ class Attempts:
                 what, within_s = "text", first.within_s or 0.0
             case TimeoutError():
                 what, within_s = "whole answer", route.timeout_s or provider.timeout_s
-            case asyncio.CancelledError() | KeyboardInterrupt() | SystemExit():
+            case asyncio.CancelledError() if self.session.is_cancelled:
+                return None
+            case KeyboardInterrupt() | SystemExit():
                 return None
             case _:  # an adapter of another package: its mistakes fail one call, not the run
                 message = f"the adapter of {provider.name} failed with {type(error).__name__}"

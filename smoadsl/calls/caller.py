@@ -181,6 +181,7 @@ class _Call:
             lane = self._lane(place)
             if lane.shut(now) is None and lane.opens_at(now) <= now:
                 refused = lane.was_refused(now) or self._lane(self.place).was_refused(now)
+                refused = refused or any(fault.status == 429 for fault in self.faults)
                 return None if refused or self.shown or not lane.tries.any else place
         return None
 
@@ -203,11 +204,19 @@ class _Call:
             told = ended.followed("an answer that is cut is none here")
             self.attempts.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
             raise Fault(FaultKind.LENGTH, message, billed=True)
+        self._grow(self.routes.index(route))
         self.cut = route, reply
-        self.routes = [replace(r, sampling=replace(r.sampling, max_tokens=2 * most)) for r in self.routes]
         told = ended.followed("twice as long an answer is asked for", wait_s=0.0)
         self.attempts.on_attempt(replace(told, outcome=FaultKind.LENGTH.value))
         return None
+
+    def _grow(self, place: int) -> None:
+        """Go on at the route whose answer was cut, which a copy may have asked. The others keep their `max_tokens`."""
+        route = self.routes[place]
+        longer = replace(route, sampling=replace(route.sampling, max_tokens=2 * route.sampling.max_tokens))
+        self.routes = [*self.routes[:place], longer, *self.routes[place + 1 :]]
+        if place != self.place:
+            self.place, self.faults = place, []
 
     def _may_be_cut(self, route: Route) -> bool:
         """Whether an answer that was cut at max_tokens is taken as it is."""

@@ -1,6 +1,7 @@
 """Session, to hold what a run needs of the outside: keys found, adapters opened on first use and closed at the end."""
 
 import asyncio
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
@@ -65,6 +66,12 @@ class Session:
         """The event loop that it is used in."""
         return asyncio.get_running_loop()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the task that asks was cancelled from outside, and not something that its adapter waits for."""
+        task = asyncio.current_task(self.loop)
+        return task is not None and task.cancelling() > 0
+
     async def __aenter__(self) -> "Session":
         self._keys.check(self.providers.values())
         return self
@@ -83,9 +90,19 @@ class Session:
         if opened is None:
             connection = self.connection(name)
             adapter = self._opener(self.providers[name].adapter, connection)
-            self._stack.push_async_callback(adapter.aclose)
+            self._stack.push_async_callback(self._close, name, adapter)
             opened = self._opened[name] = Opened(adapter, Secrets(connection.secrets))
         return opened
+
+    async def _close(self, name: str, adapter: Adapter) -> None:
+        """Close an adapter. What it brought is there by now, and is not lost because it can not be closed."""
+        try:
+            await adapter.aclose()
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and self.is_cancelled:
+                raise
+            message = f"the adapter of {name} failed with {type(error).__name__} as it was closed"
+            warnings.warn(message, RuntimeWarning, stacklevel=1)
 
     def secrets(self, name: str) -> Secrets:
         """What may not stand in an answer of a provider; nothing before its adapter is open."""

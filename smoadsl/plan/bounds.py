@@ -309,25 +309,24 @@ class Walk:
                 yield own, 1, 2 * own.sampling.max_tokens
         else:
             again = 2 if samples > 1 else 1  # what is missing of several answers is asked for once more
-            copies = 2 if any(route.hedge_s is not None for route in call.routes) else 1
-            grows = any(route.length == "grow" for route in call.routes)
+            copies = 0  # those that may come from the routes before
             for route in call.routes:
-                most = samples * route.sampling.max_tokens
-                yield route, again * copies * tries(route, self._plan.providers[route.provider]), most * (1 + grows)
-                if grows:  # an answer that is cut, before all others are twice as long
-                    yield route, copies, most
+                most, grows = samples * route.sampling.max_tokens, route.length == "grow"
+                each = 1 if route.hedge_s is None else 2
+                times = tries(route, self._plan.providers[route.provider])
+                yield route, again * each * times, most * (1 + grows)
+                yield route, copies + each * grows, most  # with an answer that is cut, before it is twice as long
+                copies += (times + grows) * (each - 1)
 
 
 def _reserved(call: Call, input_tokens: int, samples: int) -> Cost:
-    """The most that one attempt may take, on whichever route; twice as much besides where a cut answer may grow."""
-    times = samples + 2 * any(route.length == "grow" for route in call.routes)
+    """The most that one attempt may take, on whichever route; twice as much besides where its cut answer may grow."""
     asked = [route for route in call.routes if not route.written]
-    if not asked:
-        return Cost(1, path=1)
-    most = times * max(route.sampling.max_tokens for route in asked)
-    read = input_tokens * (1 + (times > samples))
-    usd = (route.usd_at_most(read, most) or Decimal(0) for route in asked)
-    return Cost(1, read + most, read, most, max(usd, default=Decimal(0)), 1)
+    read = [input_tokens * (2 if route.length == "grow" else 1) for route in asked]
+    most = [route.sampling.max_tokens * (samples + 2 * (route.length == "grow")) for route in asked]
+    usd = [route.usd_at_most(r, m) or Decimal(0) for route, r, m in zip(asked, read, most, strict=True)]
+    tokens = max(map(sum, zip(read, most, strict=True)), default=0)
+    return Cost(1, tokens, max(read, default=0), max(most, default=0), max(usd, default=Decimal(0)), 1)
 
 
 def tries(route: Route, provider: Provider) -> int:

@@ -1,10 +1,11 @@
 """Prove, to hold a plan against what its author promised or can not change: budgets, and what a model can read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from smoadsl.adapters.base import Usage
 from smoadsl.calls.budget import Cost
+from smoadsl.calls.route import Route
 from smoadsl.diagnostics.diagnostic import Diagnostic, Severity
 from smoadsl.diagnostics.source import Span
 from smoadsl.language import checked, pipeline_problems, problems, provider_problems
@@ -87,7 +88,7 @@ def _first_calls(pipeline: Pipeline) -> Cost:
         if not isinstance(agent.does, Call):
             each.append(_first_calls(agent.does))
         elif agent.name == group[0]:
-            each.append(_reserved(agent.does, len(group)))
+            each.append(_reserved(agent.does.routes[:1], len(group)))
     count = min(layer.quorum.count, active(layer)) if layer.quorum else active(layer)
     return Cost(
         sum(sorted(cost.calls for cost in each)[:count]),
@@ -97,12 +98,16 @@ def _first_calls(pipeline: Pipeline) -> Cost:
 
 
 def _last_call(pipeline: Pipeline) -> Cost:
-    return _reserved(pipeline.aggregate.call) if isinstance(pipeline.aggregate, ModelAggregate) else Cost()
+    """What is set aside for the aggregate, whichever of its routes answers; where nobody is asked before, its first."""
+    if not isinstance(pipeline.aggregate, ModelAggregate):
+        return Cost()
+    routes = pipeline.aggregate.call.routes
+    return _reserved(routes if pipeline.layers else routes[:1])
 
 
-def _reserved(call: Call, samples: int = 1) -> Cost:
+def _reserved(routes: Sequence[Route], samples: int = 1) -> Cost:
     """What is reserved for a call at least: all that it may answer, to an empty prompt."""
-    asked = [route for route in call.routes if not route.written]
+    asked = [route for route in routes if not route.written]
     prices = [route.price.of(Usage(0, samples * route.sampling.max_tokens)) for route in asked if route.price]
     written = max((route.sampling.max_tokens for route in asked), default=0)
     return Cost(1, samples * written, max(prices, default=Decimal(0)))

@@ -80,7 +80,7 @@ class Aside:
         size = self._prompts.aggregate_size(self._aggregate.call, agents)
         if size is None:  # a template that needs what these responses lack could not be sent either
             return NO_COST
-        return cost_at_most(self._aggregate.call, size, self._aggregate.output, tokens).cost
+        return cost_at_most(self._aggregate.call, size, self._aggregate.output, tokens)
 
 
 def _layer_at_most(layer: Layer) -> Sizes:

@@ -21,6 +21,7 @@ from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
 from smoadsl.runtime.meter import Books, Meter
 from smoadsl.runtime.seeds import seed_for
+from smoadsl.runtime.sharing import Numbered
 
 _RUNS = count(1)  # whoever asks through one session is told apart by these, and takes turns
 _NO_ALARM = nullcontext()
@@ -128,26 +129,28 @@ class Asker:
         """
         n, books, budget = len(place.samples) or 1, self._books, self.budget
         size = size_of_all(messages)
-        meter = Meter(books, budget, last, call, size, schema)
+        routes = self._seeded(call.routes, place)
+        meter = Meter(books, budget, last, size, schema)
         deadline_at = None
         if budget is not None:
             deadline_at = budget.deadline(last)
             try:
                 late = deadline_at is not None and self._time() >= deadline_at
-                meter.open(late, n * call.routes[0].sampling.max_tokens)
+                meter.open(late, routes[0], n)
             except Exhausted as exhausted:
                 raise Fault(FaultKind.LOCAL, str(exhausted)) from None
         books.calls = number = books.calls + 1
         self._tell_start(number, place, call, messages)
-        routes = self._seeded(call.routes, place)
         sample = f"{place.agent}\x00{place.layer}\x00{place.round}"
         ask = Ask(messages, size, schema, str(number), self._owner, sample, deadline_at, n, self._row)
-        attempted = partial(self._attempted, number)
+        attempted: OnAttempt = partial(self._attempted, number)
+        if n > 1:
+            attempted = Numbered(attempted)
         try:
             with _NO_ALARM if deadline_at is None else Alarm(self._clock(deadline_at), self._loop):
                 _, reply = await self._caller.call(routes, ask, meter, attempted, on_text)
-                if n > 1:
-                    reply = await self._completed(reply, routes, ask, meter, attempted)
+            if isinstance(attempted, Numbered):
+                reply = await self._completed(reply, routes, ask, meter, attempted)
         except asyncio.CancelledError:
             self.tell(events.CallFailed, call=number, kind="cancelled", message="not waited for any longer")
             raise
@@ -167,13 +170,20 @@ class Asker:
         return self._clocks[at]
 
     async def _completed(
-        self, reply: Reply, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: OnAttempt
+        self, reply: Reply, routes: Sequence[Route], ask: Ask, meter: Meter, attempted: Numbered
     ) -> Reply:
-        """All the answers to a call. Those that were cut or refused are asked for once more."""
-        missing = ask.n - 1 - len(reply.others)
+        """All the answers to a call. Those that were cut or refused are asked for once more; where that brings nothing,
+        those that are there count, and its fault is the last of the reply's."""
+        missing, at = ask.n - 1 - len(reply.others), ask.deadline_at
         if not missing:
             return reply
-        _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
+        attempted.go_on()
+        try:
+            with _NO_ALARM if at is None else Alarm(self._clock(at), self._loop):
+                _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
+        except (Fault, Exhausted, TimeoutError) as failed:
+            fault = failed if isinstance(failed, Fault) else self._out_of_budget(failed, last=False)
+            return replace(reply, faults=(*reply.faults, fault))
         return _together(reply, more)
 
     def _out_of_budget(self, failed: Exhausted | TimeoutError, last: bool) -> Fault:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import takewhile
 from typing import assert_never
 
-from smoadsl.adapters.base import Fault, Message
+from smoadsl.adapters.base import Fault, Message, Reply
 from smoadsl.builtins.answers import read_answer
 from smoadsl.calls.budget import Budget
 from smoadsl.calls.caller import Caller
@@ -241,10 +241,9 @@ class _Execution:
         if group is None:
             return (await self._asker.ask(place, call, messages))[1].text
 
-        async def ask() -> tuple[str, ...]:
+        async def ask() -> Reply:
             together = replace(place, agent=self._inside + known_as(group), samples=group)
-            reply = (await self._asker.ask(together, call, messages))[1]
-            return tuple(choice.text for choice in reply.answers)
+            return (await self._asker.ask(together, call, messages))[1]
 
         return await self._shared.answer(team.shown_as, place.round, group, name, ask)
 

@@ -10,6 +10,7 @@ from smoadsl.adapters.values import value
 from smoadsl.adapters.words import size_of
 from smoadsl.calls.budget import NO_COST, Budget, Cost
 from smoadsl.calls.price import Price
+from smoadsl.calls.route import Route
 from smoadsl.classes import dataclass
 from smoadsl.plan.plan import Call
 from smoadsl.runtime import events
@@ -68,45 +69,50 @@ NOTHING = Worst(NO_COST, 0, 0, True)
 class Meter:
     """The account of one call, which is sent messages of so many bytes.
 
-    Every attempt reserves its worst case before it is sent. One that brought no answer but may be billed is charged as
-    much; what another has reserved and not needed, the next one takes over.
+    Every attempt reserves its own worst case, that of its route, before it is sent. One that brought no answer but may
+    be billed is charged as much; what another has reserved and not needed, the next one takes over.
     """
 
     def __init__(
-        self, books: Books, budget: Budget | None, last: bool, call: Call, size: int, schema: Mapping[str, Any] | None
+        self, books: Books, budget: Budget | None, last: bool, size: int, schema: Mapping[str, Any] | None
     ) -> None:
         self.books = books
         self.budget = budget
         self._last = last
-        self._call = call
         self._size = size
         self._schema = schema
-        self._known = NOTHING  # the worst of the attempt that was asked for last, which may answer so many tokens:
-        self._known_for = 0
+        self._known = NOTHING  # the worst of the attempt that was asked for last, on this route, for so many answers:
+        self._known_of: Route | None = None
+        self._known_n = 0
         self._spare = NO_COST
 
-    def _worst(self, max_tokens: int) -> Worst:
-        if self._known_for != max_tokens:
-            self._known = cost_at_most(self._call, self._size, self._schema, 0, max_tokens)
-            self._known_for = max_tokens
+    def _worst(self, route: Route, n: int) -> Worst:
+        if self._known_of is not route or self._known_n != n:
+            self._known = _attempt_at_most(route, _read_at_most(self._size, self._schema), n)
+            self._known_of, self._known_n = route, n
         return self._known
 
-    def open(self, late: bool, max_tokens: int) -> None:
-        """Reserve the call and its first attempt before it begins. Raises `Exhausted`."""
+    def open(self, late: bool, route: Route, n: int) -> None:
+        """Reserve the call and its first attempt, for `n` answers, before it begins. Raises `Exhausted`."""
         if self.budget is None:
             return
         if late:
             raise self.budget.time_is_up(self._last)
-        cost = self._worst(max_tokens).cost
+        cost = self._worst(route, n).cost
         self.budget.reserve(cost, self._last, calls=1)
         self._spare = cost
 
-    def bill(self, max_tokens: int, extra: bool = False) -> "Bill":
-        """Reserve an attempt. Raises `Exhausted` when one before it was billed and the budget holds no other."""
-        worst = self._worst(max_tokens)
-        if self.budget is not None and self._spare is not worst.cost:
-            self.close()
-            self.budget.reserve(worst.cost, self._last, extra)
+    def bill(self, route: Route, n: int, extra: bool = False) -> "Bill":
+        """Reserve an attempt. Raises `Exhausted` when what waits for it is less, as one before it was billed or cost
+        less, and the budget does not hold it."""
+        worst = self._worst(route, n)
+        spare, cost = self._spare, worst.cost
+        if self.budget is not None and spare is not cost:
+            if cost.tokens <= spare.tokens and cost.usd <= spare.usd:
+                self.budget.settle(spare, cost.tokens, cost.usd)
+            else:
+                self.close()
+                self.budget.reserve(cost, self._last, extra)
         self._spare = NO_COST
         return Bill(self, worst)
 
@@ -147,28 +153,22 @@ class Bill:
             self.meter.spare(worst.cost)
 
 
-def cost_at_most(
-    call: Call,
-    size: int,
-    schema: Mapping[str, Any] | None = None,
-    more_input_tokens: int = 0,
-    output_tokens: int = 0,
-) -> Worst:
-    """The worst case of a call that is sent messages of so many bytes: one token for two of them, and all that it may
-    answer, or so many tokens if that is more."""
-    if schema:
-        size += size_of(json.dumps(schema))
-    input_tokens = size // 2 + 1 + more_input_tokens
-    most, dearest, is_priced = 0, _NOTHING, True
-    for route in call.routes:
-        if route.written:
-            continue
-        tokens = max(output_tokens, route.sampling.max_tokens)
-        most = max(most, tokens)
-        if (usd := route.usd_at_most(input_tokens, tokens)) is None:
-            is_priced = False
-        else:
-            dearest = max(dearest, usd)
-    if not most:  # all of it is written already
-        input_tokens = 0
-    return Worst(Cost(0, input_tokens + most, dearest), input_tokens, most, is_priced)
+def cost_at_most(call: Call, size: int, schema: Mapping[str, Any] | None = None, more_input_tokens: int = 0) -> Cost:
+    """The worst case of an attempt of a call that is sent messages of so many bytes, on whichever of its routes."""
+    read = _read_at_most(size, schema) + more_input_tokens
+    each = [_attempt_at_most(route, read, 1).cost for route in call.routes]
+    return Cost(0, max([cost.tokens for cost in each]), max([cost.usd for cost in each]))
+
+
+def _read_at_most(size: int, schema: Mapping[str, Any] | None) -> int:
+    """The most tokens of messages of so many bytes: one for two of them."""
+    return (size + size_of(json.dumps(schema)) if schema else size) // 2 + 1
+
+
+def _attempt_at_most(route: Route, input_tokens: int, n: int) -> Worst:
+    """The worst case of one attempt: so many tokens are read, and each of `n` answers is as long as it may be."""
+    if route.written:
+        return NOTHING
+    most = n * route.sampling.max_tokens
+    usd = route.usd_at_most(input_tokens, most)
+    return Worst(Cost(0, input_tokens + most, usd or _NOTHING), input_tokens, most, usd is not None)

@@ -14,7 +14,7 @@ from smoadsl.runtime import events
 from smoadsl.runtime.asker import Asker, Place
 from smoadsl.runtime.fitting import fitted
 from smoadsl.runtime.prompts import Prompts, Response
-from smoadsl.runtime.verdicts import ask_verdict, tell_no_word
+from smoadsl.runtime.verdicts import ask_verdict, no_verdict, tell_no_word
 
 Free = Literal["vote", "consensus", "cluster", "random", "first"]
 
@@ -159,7 +159,7 @@ class Selector:
         """Who decides in the place of a judge that gave no verdict; never silently. A spent budget is no reason to
         fail: it never costs the answer."""
         model, otherwise, spent = by.call.model, judge.otherwise, self._asker.spent
-        why = f"was not asked, as {spent}" if spent else "gave no verdict that can be read"
+        why = no_verdict(self._asker)
         if otherwise == "fail" and not spent:
             raise NoVerdict(f"layer {at.layer}, round {at.number}: the judge {model} {why}")
         decides: Free = "consensus" if otherwise == "fail" else otherwise

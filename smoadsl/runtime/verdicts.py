@@ -52,5 +52,9 @@ async def ask_moderator(
 
 def tell_no_word(asker: Asker, call: Call, layer: str, number: int) -> None:
     """A moderator without a word has said no, and the run is degraded."""
-    why = f"was not asked, as {asker.spent}" if asker.spent else "gave no verdict that can be read"
-    asker.degrade(layer, number, f"the moderator {call.model} {why}; that counts as no")
+    asker.degrade(layer, number, f"the moderator {call.model} {no_verdict(asker)}; that counts as no")
+
+
+def no_verdict(asker: Asker) -> str:
+    """What is told of whoever was to give a verdict and gave none, asked or not."""
+    return f"gave no verdict, as {asker.spent}" if asker.spent else "gave no verdict that can be read"

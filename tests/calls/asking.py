@@ -21,7 +21,7 @@ HI = (Message("user", "Hi."),)
 class Free:
     """An account and a bill that cost nothing."""
 
-    def bill(self, max_tokens: int, extra: bool) -> "Free":
+    def bill(self, route: Route, n: int, extra: bool) -> "Free":
         return self
 
     def answered(self, usage: Usage, price: Price | None) -> None:

@@ -11,6 +11,7 @@ from smoadsl.adapters.base import Fault, FaultKind, Request
 from smoadsl.adapters.scripted import Answer
 from smoadsl.calls.route import Provider, Rate, Route
 from smoadsl.calls.session import Session
+from smoadsl.runtime.events import CallStarted
 from smoadsl.tools.virtual_clock import run_virtually
 from tests.adapters.attempts import piece
 from tests.adapters.wall import STREAM_HEAD, Act, Attempt, Ending, Wall, answer, events
@@ -163,3 +164,41 @@ def test_a_cancellation_at_any_time_leaves_nothing(ticks: int) -> None:
             assert (await asked(caller, tag="0")).reply is not None
 
     run_virtually(main())
+
+
+@pytest.mark.parametrize(
+    ("line", "who"),
+    [("judge j keep 1", "the judge j gave"), ("stop when moderator(j)", "the moderator j gave")],
+)
+@pytest.mark.parametrize(
+    ("budget", "asked", "why"),
+    [
+        ("time = 6s", True, "the time of the budget, 6 s, is spent"),
+        ("calls = 3", False, "the budget of 3 calls is spent"),
+    ],
+)
+def test_who_gave_no_verdict_in_the_budget_is_told_as_that(
+    line: str, who: str, budget: str, asked: bool, why: str
+) -> None:
+    """Whether it was asked and did not answer in time, or could not be asked any more."""
+    plan = planned(f"""
+model a = "groq/a"
+model j = "groq/j"
+pipeline p {{
+  budget {{ {budget} }}
+  layer one repeat 2 {{
+    propose a * 2
+    {line}
+  }}
+  aggregate a {{ stream = false }}
+}}""")
+
+    async def script(call: CallStarted, request: Request) -> Answer:
+        if call.purpose in ("judge", "moderator"):
+            await asyncio.sleep(100.0)
+        return plainly(call, request)
+
+    made = run(plan, script)
+    assert made.answer is not None, made.failed
+    assert any(one.request.model == "j" for one in made.asked) == asked
+    assert made.answer.degraded[0].startswith(f"{who} no verdict, as {why}; ")

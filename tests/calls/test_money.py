@@ -1,6 +1,7 @@
 """Test money, to exceed no budget whatever happens at once, and to waste none of it."""
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from random import Random
 
@@ -11,12 +12,15 @@ from smoadsl.adapters.scripted import Answer, Scripted
 from smoadsl.calls.budget import Budget, Cost, Exhausted, Limits
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
+from smoadsl.diagnostics.source import Source
+from smoadsl.plan.compile import compile
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation
 from smoadsl.runtime.events import Event, RunFailed, RunFinished
 from smoadsl.runtime.executor import RunError, execute
 from smoadsl.tools.virtual_clock import run_virtually
-from tests.scripts import KEYS, planned
+from tests import luck
+from tests.scripts import KEYS, planned, run
 
 ONE_CALL = """
 model a = "groq/a" { max_tokens = 100, price = { input = $0, output = $1_000 } }
@@ -219,3 +223,45 @@ def test_a_budget_that_holds_one_call_holds_it() -> None:
             return await ran(plan, Caller(session, Random(0)), Budget(Limits()), [])
 
     assert run_virtually(main()) == "x"
+
+
+DOWN, BROKEN = Fault(FaultKind.STATUS, "down", status=503), Fault(FaultKind.TRUNCATED, "cut off", billed=True)
+FITS: Mapping[str, tuple[str, Fault | None, str, str]] = {
+    # who is asked, what comes of it, the least budget that is enough, and one that is not
+    "a fallback that is not asked needs no room": ("cheap", None, "$0.0041", "$0.004099"),
+    "nor where several answers are asked for": ("cheap * 4", None, "$0.0161", "$0.016099"),
+    "a fallback needs what it may answer itself": ("cheap", DOWN, "$0.1001", "$0.100099"),
+    "and each of several answers": ("cheap * 2", DOWN, "$0.2001", "$0.200099"),
+    "what failed is charged as what it was": ("cheap", BROKEN, "$0.1041", "$0.104099"),
+}
+BUDGETED = """
+model cheap = "openai/cheap" { max_tokens = 4_000, retries = 0, fallback = dear, price = { input = $0, output = $1 } }
+model dear = "openai/dear" { max_tokens = 100, retries = 0, price = { input = $0, output = $1_000 } }
+model last = "openai/last" { max_tokens = 100, retries = 0, price = { input = $0, output = $1 } }
+pipeline p {
+  budget { usd = BUDGET }
+  layer one { propose PROPOSED }
+  aggregate last { stream = false }
+}
+"""
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_an_attempt_needs_as_much_as_its_own_route_may_take(name: str) -> None:
+    proposed, fault, enough, less = FITS[name]
+    text = BUDGETED.replace("PROPOSED", proposed)
+
+    def script(call: object, request: Request) -> Answer:
+        if request.model == "cheap" and fault is not None:
+            return fault
+        return Reply("fine", "stop", Usage(1, request.sampling.max_tokens), request.model)
+
+    made = run(planned(text.replace("BUDGET", enough)), script)
+    assert made.answer is not None, made.failed
+    assert made.answer.degraded == ()
+    assert made.answer.totals.usd == pytest.approx(float(enough[1:]))
+    made = run(luck.planned(text.replace("BUDGET", less)), script)
+    assert made.answer is not None, made.failed
+    assert f"the budget of {less} is spent" in made.answer.degraded[0]
+    told = [one.code for one in compile(Source("t.moa", text.replace("BUDGET", less))).diagnostics]
+    assert ("MOA331" in told) == (fault is None)  # what is told holds as long as nothing fails
