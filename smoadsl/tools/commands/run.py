@@ -256,7 +256,14 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
     if prompt in (None, "-"):
         if sys.stdin.isatty():
             click.echo("the prompt, then Ctrl-D:", err=True)
-        prompt = sys.stdin.read().strip()
+        prompt = _standard_input()
     if not prompt.strip():
         raise click.UsageError("the prompt is empty: give it as an argument, with --input, or on standard input")
     return Conversation.of(prompt)
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read().strip()
+    except OSError as error:
+        raise click.UsageError(f"standard input: {error.strerror or error}") from None
