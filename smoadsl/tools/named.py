@@ -1,6 +1,7 @@
 """Named, to find the pipeline that a command line names: `[REV:]FILE.moa[:NAME]`, from the disk or a git revision."""
 
 import os
+from contextlib import suppress
 from dataclasses import field
 
 from smoadsl.classes import dataclass
@@ -8,7 +9,7 @@ from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.language.load import Reader
-from smoadsl.language.lock import Entry, entries_in
+from smoadsl.language.lock import BadLock, Entry, entries_in
 from smoadsl.plan.compile import Options, compile
 from smoadsl.plan.diff import Reviewed
 from smoadsl.tools.options import file_and_pipeline
@@ -69,5 +70,6 @@ class _Listening:
     def read(self, path: str, beside: Source) -> Source:
         source = self.reader.read(path, beside)
         if source.name.endswith(".lock"):
-            self.locked |= entries_in(source.text)
+            with suppress(BadLock):  # which is told where it is read
+                self.locked |= entries_in(source.text)
         return source

@@ -21,14 +21,13 @@ from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation, conversation_from_row
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
-from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
 from smoadsl.show.safe import one_line
 from smoadsl.tools import api
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.answered import show_answer
 from smoadsl.tools.lacking import keys_or_exit
-from smoadsl.tools.locking import lock_roles
+from smoadsl.tools.locking import made_or_exit
 from smoadsl.tools.options import (
     Exit,
     allow_env_option,
@@ -230,13 +229,7 @@ def _cache(samples: bool) -> Cache:
 
 def _with_roles(plan: Plan, planned: Callable[[], Plan], seed: int, outside: Outside) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
-    click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
-    try:
-        for path in outside.run(lock_roles(plan.making, seed=seed, **outside.options)):
-            click.echo(f"{path} written: review and commit it", err=True)
-    except NoRoles as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(Exit.FAILED)
+    made_or_exit(plan.making, outside.run, seed=seed, **outside.options)
     return planned()
 
 
