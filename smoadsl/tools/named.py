@@ -6,6 +6,7 @@ from dataclasses import field
 
 from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Outcome
+from smoadsl.diagnostics.render.text import printable
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.language.load import Reader
@@ -57,7 +58,7 @@ def compiled(what: Named, given: Given, options: Options | None = None, root: st
     made = compile(read.value, what.pipeline, given, listening, options)
     if made.value is None:
         return Outcome(None, made.diagnostics)
-    return Outcome(Reviewed(file=what.shown, plan=made.value, locked=listening.locked), made.diagnostics)
+    return Outcome(Reviewed(file=printable(what.shown), plan=made.value, locked=listening.locked), made.diagnostics)
 
 
 @dataclass

@@ -15,6 +15,7 @@ import orjson
 
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
+from smoadsl.language.settings import MOST_OF_BUDGET
 from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan
@@ -33,6 +34,7 @@ from smoadsl.tools.options import (
     allow_env_option,
     given,
     given_options,
+    in_utf8,
     output_path,
     root_option,
 )
@@ -47,9 +49,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _cap_options(command: F) -> F:
     """What the run is held to."""
-    command = click.option("--max-tokens", type=click.IntRange(min=1), metavar="N",
+    command = click.option("--max-tokens", type=click.IntRange(1, MOST_OF_BUDGET), metavar="N",
                            help="The same, in tokens.")(command)  # fmt: skip
-    command = click.option("--max-calls", type=click.IntRange(min=1), metavar="N",
+    command = click.option("--max-calls", type=click.IntRange(1, MOST_OF_BUDGET), metavar="N",
                            help="The same, in calls.")(command)  # fmt: skip
     return click.option("--max-usd", type=Dollars(), metavar="USD",
                         help="Spend no more than this, whatever the file's budget allows.")(command)  # fmt: skip
@@ -252,7 +254,7 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
         prompt = _standard_input()
     if not prompt.strip():
         raise click.UsageError("the prompt is empty: give it as an argument, with --input, or on standard input")
-    return Conversation.of(prompt)
+    return Conversation.of(in_utf8("the prompt", prompt))
 
 
 def _standard_input() -> str:
@@ -260,3 +262,5 @@ def _standard_input() -> str:
         return sys.stdin.read().strip()
     except OSError as error:
         raise click.UsageError(f"standard input: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the prompt is not in UTF-8: there are other bytes at byte {error.start + 1}") from None
