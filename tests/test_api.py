@@ -1,6 +1,7 @@
 """Test api, to use the package as a Python program does: compile, run, stream, with or without an event loop."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_a_plan_is_made_and_run() -> None:
     assert outcome.value is not None
     answer = smoadsl.run_sync(outcome.value, "hi", opener=opener())
     assert (answer.text, answer.totals.calls, answer.degraded) == ("twice hi", 3, ())
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_a_loop_runs_already_its_user_is_told_what_to_write() -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="write `await smoadsl"):
+            smoadsl.run_sync(TEXT, "hi", opener=opener())
+        assert (await smoadsl.run(TEXT, "hi", opener=opener())).text == "twice hi"
+
+    asyncio.run(main())
+    gc.collect()  # a coroutine that nobody awaits warns when it goes
+
+
+def test_a_prompt_that_no_request_can_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        smoadsl.run_sync(TEXT, "hi\ud800", opener=opener())
 
 
 def test_a_source_is_run_at_once() -> None:

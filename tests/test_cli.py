@@ -1,5 +1,6 @@
 """Test cli, to use the command as a person does: what it prints where, and the exit code that it ends with."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -287,3 +288,62 @@ def test_tests_of_imported_files_do_not_run(tmp_path: Path) -> None:
     done = smoadsl("test", str(tmp_path / "b.moa"))
     assert (done.exit_code, done.stderr) == (0, "1 passed, 0 failed\n")
     assert "of b" in done.stdout
+
+
+BYTES = "hi\udcff"  # what Python makes of an argument with a byte that is not UTF-8
+FREE = 'model m = "simulated/m"\npipeline p { aggregate m }\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "p.moa", BYTES], "the prompt is not in UTF-8: there are other bytes after 'hi'"),
+        (["run", "p.moa", "\udcff", "--cache"], "the prompt is not in UTF-8: there are other bytes at its beginning"),
+        (["run", "p.moa", BYTES, "--trace", "t.jsonl"], "the prompt is not in UTF-8"),
+        (["run", "p.moa", "hi", "--model", f"m=groq/{BYTES}"], "--model is not in UTF-8"),
+        (["run", "p.moa", "hi", "--set", f"n={BYTES}"], "--set is not in UTF-8"),
+        (["plan", "p.moa", "--messages", BYTES], "--messages is not in UTF-8"),
+        (["run", "p.moa", "hi", "--max-tokens", str(1 << 64)], "Invalid value for '--max-tokens'"),
+        (["batch", "p.moa", "d.jsonl", "-o", "o.jsonl", "--seed", str(1 << 63)], "Invalid value for '--seed'"),
+        (["compare", "p.moa", "--data", "d.jsonl", "-o", "o", "--seed", str(1 << 63)], "Invalid value for '--seed'"),
+    ],
+)
+def test_what_nothing_can_hold_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.moa").write_text(FREE, encoding="utf-8")
+    Path("d.jsonl").write_text('{"prompt": "hi"}\n', encoding="utf-8")
+    done = smoadsl(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.jsonl", "p.moa"]
+
+
+def test_a_prompt_that_is_read_is_in_utf8_too(tmp_path: Path) -> None:
+    (tmp_path / "p.moa").write_text(FREE, encoding="utf-8")
+    done = CliRunner().invoke(main, ["run", str(tmp_path / "p.moa")], input=b"caf\xe9")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "the prompt is not in UTF-8" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are bytes in POSIX")
+def test_a_name_of_a_file_need_not_be_in_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = f"{BYTES}.moa"
+    try:
+        Path(name).write_text(FREE, encoding="utf-8")
+    except OSError:
+        pytest.skip("there are no such names here")
+    Path("p.moa").write_text(FREE, encoding="utf-8")
+    Path("d.jsonl").write_text('{"prompt": "hi"}\n', encoding="utf-8")
+    for arguments in (
+        ["run", name, "hi", "--trace", "t.jsonl"],
+        ["replay", "t.jsonl"],
+        ["plan", name, "--json"],
+        ["plan", "p.moa", "--against", name, "--json"],
+        ["batch", name, "d.jsonl", "-o", "o.jsonl"],
+        ["compare", name, "p.moa", "--data", "d.jsonl", "-o", "compared"],
+    ):
+        assert smoadsl(*arguments).exit_code == 0, arguments
+    assert "p: p takes" in smoadsl("compare", name, "p.moa", "--data", "d.jsonl", "-o", "compared").output

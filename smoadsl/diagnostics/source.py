@@ -56,5 +56,6 @@ class Span:
 
     @property
     def origin(self) -> str:
-        """`file:line`, as the plan and the events carry it."""
-        return f"{self.source.name}:{self.source.place(self.start)[0]}"
+        """`file:line`, as the plan and the events carry it: what of the name no encoding has is escaped."""
+        name = self.source.name.encode("utf-8", "backslashreplace").decode()
+        return f"{name}:{self.source.place(self.start)[0]}"

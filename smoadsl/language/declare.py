@@ -16,7 +16,7 @@ from smoadsl.diagnostics.suggest import did_you_mean
 from smoadsl.language import checked, nodes, problems, provider_problems, rules, settings
 from smoadsl.language.brackets import MOST_NESTING
 from smoadsl.language.load import Reader, read_beside, whole
-from smoadsl.language.lock import fingerprint, read_lock
+from smoadsl.language.lock import BadLock, Entry, fingerprint, lock_name, read_lock
 from smoadsl.language.resolve import Names
 from smoadsl.language.taken import say_idle, say_untaken
 
@@ -46,6 +46,7 @@ class Declarations:
         self._templates: dict[str, checked.Template | None] = {}
         self._checked: set[tuple[str, Place | None]] = set()  # templates, and the places for which they were checked
         self._recipes: dict[str, tuple[checked.Recipe, list[checked.Role]] | None] = {}
+        self._locks: dict[str, Mapping[str, Entry]] = {}  # by the file that they belong to
         self._unknown: dict[str, set[tuple[str, int]]] = {}  # names told, by template
         self._generated = 0  # how many roles all lists that are made have
         self._open: list[str] = []  # the chain of fallbacks being followed
@@ -277,13 +278,24 @@ class Declarations:
             return None
         name, n, dataset, task = node.name.text, int(args[1]), read.get("dataset", ""), read.get("task", "")
         print_ = fingerprint(model, n, dataset, task, template.text if template else built_in("roles"))
-        entry = read_lock(node.span.source, self._reader).get(name)
+        entry = self._entry(name, call.span)
         locked = entry is not None and entry.fingerprint == print_
         if entry is not None and not locked and not self._overrides.roles_may_change:
             self.names.said.append(problems.stale_lock(call.span, name, node.span.source.name))
         recipe = checked.Recipe(name, model, n, dataset, task, template, print_, locked, call.span)
         texts = entry.roles if entry and locked else [f"You are assistant {i} of {n}." for i in range(1, n + 1)]
         return recipe, [checked.Role(f"{name}.{i}", text, recipe) for i, text in enumerate(texts, 1)]
+
+    def _entry(self, name: str, span: Span) -> Entry | None:
+        """What the lock beside the file of a list has of it. That a lock can not be read is told once."""
+        source = span.source
+        if source.name not in self._locks:
+            try:
+                self._locks[source.name] = read_lock(source, self._reader)
+            except BadLock as why:
+                self._locks[source.name] = {}
+                self.names.said.append(problems.unreadable_lock(span, lock_name(source), str(why)))
+        return self._locks[source.name].get(name)
 
     def schema(self, node: nodes.Value) -> Mapping[str, object] | None:
         """The JSON schema in `json(file("answer.schema.json"))`."""

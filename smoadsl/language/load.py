@@ -23,9 +23,14 @@ class Refused(Exception):
         self.help = help
 
 
+class Absent(Refused):
+    """A file that is not there."""
+
+
 class Reader(Protocol):
     def read(self, path: str, beside: Source) -> Source:
-        """The file at a path that is relative to the file in which it stands. Raises `Refused`."""
+        """The file at a path that is relative to the file in which it stands. Raises `Refused`, and `Absent` where
+        there is none."""
         ...
 
 
@@ -33,7 +38,7 @@ class NoFiles:
     """The reader of a text that stands alone."""
 
     def read(self, path: str, beside: Source) -> Source:
-        raise Refused("can not be read: this text has no files beside it")
+        raise Absent("can not be read: this text has no files beside it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,11 @@ def stale_lock(span: Span, name: str, file: str) -> Diagnostic:
     return _error("MOA106", span, message, f"run `smoadsl lock {file}` and review what changes")
 
 
+def unreadable_lock(span: Span, lock: str, why: str) -> Diagnostic:
+    help = "take back what changed in it; or remove it, make the roles anew by `smoadsl lock` and review them"
+    return _error("MOA107", span, f"the lock `{lock}` {why}", help)
+
+
 # ---- MOA2xx: values and types
 
 

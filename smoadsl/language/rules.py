@@ -258,6 +258,10 @@ def anything(names: Names, node: nodes.Value) -> Any:
     """Any value that JSON can hold."""
     found = names.value(node)
     match found:
+        case nodes.Number() if not _fits_json(found.value):
+            help = "write it in double quotes if the provider takes a text"
+            names.said.append(problems.out_of_range(node.span, "a number of no more than 64 bits", help))
+            return None
         case nodes.Number() | nodes.Bool() | nodes.Text():
             return found.value
         case nodes.List():
@@ -267,6 +271,11 @@ def anything(names: Names, node: nodes.Value) -> Any:
         case _:
             wrong_type(names, node, "a value that JSON can hold")
             return None
+
+
+def _fits_json(value: int | float) -> bool:
+    """Whether it is a number that those who read JSON take as it stands."""
+    return math.isfinite(value) if isinstance(value, float) else -(1 << 63) <= value < 1 << 64
 
 
 def constant(names: Names, node: nodes.Value) -> None:

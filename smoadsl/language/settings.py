@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from smoadsl.language import rules
 from smoadsl.language.rules import Rule
 
+MOST_OF_BUDGET = 10**15  # tokens or calls
 MOST_OUTPUT_TOKENS = 1_000_000
 MOST_CONTEXT_TOKENS = 100_000_000
 MOST_ROUNDS = 100
@@ -78,8 +79,8 @@ ROLES: Mapping[str, Rule] = {"dataset": rules.text, "task": rules.text, "templat
 
 BUDGET: Mapping[str, Rule] = {
     "usd": rules.money,
-    "tokens": rules.number(1, whole=True),
-    "calls": rules.number(1, whole=True),
+    "tokens": rules.number(1, MOST_OF_BUDGET, whole=True),
+    "calls": rules.number(1, MOST_OF_BUDGET, whole=True),
     "time": rules.duration,
 }
 

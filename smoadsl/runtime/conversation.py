@@ -21,6 +21,8 @@ class Conversation:
 
     @classmethod
     def of(cls, prompt: str) -> "Conversation":
+        """Raises `ValueError` for half a character, which no request and no trace can hold."""
+        prompt.encode()
         return cls((Message("user", prompt),))
 
     @property

@@ -23,6 +23,7 @@ from smoadsl.runtime.events import (
     RunFinished,
     RunStarted,
 )
+from smoadsl.runtime.plausible import implausible
 
 _MOMENT_S = 0.05  # of which a crash may cost the last events
 _LAST = (RunFinished, RunFailed)
@@ -124,8 +125,10 @@ def read_run(path: Path) -> list[Event]:
 
 
 def read_whole_run(path: Path) -> list[Event]:
-    """The events of a run that came to its end. Raises as `read_run` does."""
+    """The events of a run that came to its end, as it can have told them. Raises as `read_run` does."""
     events = read_run(path)
+    for number, why in implausible(events):
+        raise JournalError(f"{path}:{number} can not have been told by a run: {why}")
     last = events[-1]
     if not isinstance(last, RunFinished | RunFailed):
         raise JournalError(f"{path} breaks off at line {len(events)}: it has no end of the run")

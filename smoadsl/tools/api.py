@@ -96,7 +96,13 @@ async def run(
 
 
 def run_sync(what: Plan | str | Path | Source, prompt: str | Conversation, **options: Any) -> Answer:
-    """`run`, for people without an event loop."""
+    """`run`, for people without an event loop. Raises `RuntimeError` where one runs already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RuntimeError("an event loop runs here, as in a notebook: write `await smoadsl.run(…)` instead")
     return asyncio.run(run(what, prompt, **options))
 
 

@@ -11,6 +11,7 @@ import click
 
 from smoadsl import __version__
 from smoadsl.diagnostics.render.text import printable
+from smoadsl.tools.options import Exit
 
 COMMANDS = {
     "init": "write a first pipeline, for a provider that has a key here",
@@ -33,10 +34,17 @@ COMMANDS = {
 
 
 @contextmanager
-def _printable_refusals() -> Iterator[None]:
-    """Refuse in words: a file's name, which is quoted, may have been chosen by a stranger."""
+def _ending_well() -> Iterator[None]:
+    """Refuse in printable words: a file's name, which is quoted, may have been chosen by a stranger. And end on Ctrl-C
+    without a word."""
     try:
         yield
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except click.Abort as abort:  # of a question that was asked
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            sys.exit(Exit.INTERRUPTED)
+        raise
     except click.exceptions.NoArgsIsHelpError:
         raise  # that is our own text, of many lines
     except click.UsageError as refusal:
@@ -45,11 +53,11 @@ def _printable_refusals() -> Iterator[None]:
 
 class _Commands(click.Group):
     def make_context(self, *given: Any, **options: Any) -> click.Context:
-        with _printable_refusals():
+        with _ending_well():
             return super().make_context(*given, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _printable_refusals():
+        with _ending_well():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,7 +67,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"smoadsl.tools.commands.{cmd_name}").command
-        if not gc.isenabled():  # by `entry`
+        if not gc.isenabled():  # by `entrance`
             gc.freeze()
             gc.enable()
         return command
@@ -73,19 +81,3 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="smoadsl")
 def main() -> None:
     """Mixtures of agents, written down: check them, know their cost, run them."""
-
-
-def entry() -> None:
-    """The command, with a quiet end when the reader of its output has gone.
-
-    Nothing that a start makes is garbage before the end, nor is it worth looking for then: that took a fifth of the
-    CPU time of a short run. So it is not looked for while a command is loaded, and what has been loaded is left out."""
-    gc.disable()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        main()
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    finally:
-        gc.freeze()

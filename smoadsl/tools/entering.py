@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from smoadsl.diagnostics.render.text import printable
 from smoadsl.diagnostics.suggest import did_you_mean
 from smoadsl.language import nodes
 from smoadsl.language.check import Given
@@ -38,7 +39,8 @@ def entrants(files: Sequence[str], wanted: Given, root: str | None, sweeps: Sequ
     if len(found) > _MOST_ENTRANTS:
         raise click.UsageError(f"{len(found)} pipelines are more than can be told apart: {_MOST_ENTRANTS} are the most")
     if _has_equals(entrant.name for _, entrant in found):
-        found = [(file, replace(entrant, name=f"{Path(file).stem}: {entrant.name}")) for file, entrant in found]
+        stems = {file: printable(Path(file).stem) for file in files}
+        found = [(file, replace(entrant, name=f"{stems[file]}: {entrant.name}")) for file, entrant in found]
     if _has_equals(entrant.name for _, entrant in found):
         raise click.UsageError("two of these pipelines have one name, in files of one name: copy one, or rename it")
     return [entrant for _, entrant in found]

@@ -1,14 +1,16 @@
 """Named, to find the pipeline that a command line names: `[REV:]FILE.moa[:NAME]`, from the disk or a git revision."""
 
 import os
+from contextlib import suppress
 from dataclasses import field
 
 from smoadsl.classes import dataclass
 from smoadsl.diagnostics.diagnostic import Outcome
+from smoadsl.diagnostics.render.text import printable
 from smoadsl.diagnostics.source import Source
 from smoadsl.language.check import Given
 from smoadsl.language.load import Reader
-from smoadsl.language.lock import Entry, entries_in
+from smoadsl.language.lock import BadLock, Entry, entries_in
 from smoadsl.plan.compile import Options, compile
 from smoadsl.plan.diff import Reviewed
 from smoadsl.tools.options import file_and_pipeline
@@ -56,7 +58,7 @@ def compiled(what: Named, given: Given, options: Options | None = None, root: st
     made = compile(read.value, what.pipeline, given, listening, options)
     if made.value is None:
         return Outcome(None, made.diagnostics)
-    return Outcome(Reviewed(file=what.shown, plan=made.value, locked=listening.locked), made.diagnostics)
+    return Outcome(Reviewed(file=printable(what.shown), plan=made.value, locked=listening.locked), made.diagnostics)
 
 
 @dataclass
@@ -69,5 +71,6 @@ class _Listening:
     def read(self, path: str, beside: Source) -> Source:
         source = self.reader.read(path, beside)
         if source.name.endswith(".lock"):
-            self.locked |= entries_in(source.text)
+            with suppress(BadLock):  # which is told where it is read
+                self.locked |= entries_in(source.text)
         return source

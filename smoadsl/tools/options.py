@@ -23,6 +23,9 @@ Format = Literal["text", "json", "github", "sarif", "junit"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
+SEED = click.IntRange(-(1 << 63), (1 << 63) - 1)  # what a ledger can hold
+
+
 class Exit(IntEnum):
     DONE = 0
     PROBLEMS = 1  # the files or the tests have problems, or a gate was passed
@@ -79,11 +82,22 @@ def given(params: Sequence[str], models: Sequence[str], base_urls: Sequence[str]
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
     read: dict[str, str] = {}
     for value in values:
-        name, equals, rest = value.partition("=")
+        name, equals, rest = in_utf8(option, value).partition("=")
         if not (name.strip() and equals):
             raise click.UsageError(f"{option} takes NAME=VALUE, not {value!r}")
         read[name.strip()] = rest
     return read
+
+
+def in_utf8(what: str, text: str) -> str:
+    """The text that was given. Raises `click.UsageError` where it is none in UTF-8: no request or trace can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        before = printable(text[max(0, error.start - 20) : error.start])
+        place = f"after {before!r}" if before else "at its beginning"
+        raise click.UsageError(f"{what} is not in UTF-8: there are other bytes {place}") from None
+    return text
 
 
 def mapped(values: Sequence[str]) -> dict[str, str]:

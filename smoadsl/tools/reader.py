@@ -9,7 +9,7 @@ from pathlib import Path
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source, Span
 from smoadsl.language import problems
-from smoadsl.language.load import Refused
+from smoadsl.language.load import Absent, Refused
 from smoadsl.language.parse import MOST_CHARACTERS
 
 MOST_BYTES = 4 * MOST_CHARACTERS
@@ -101,7 +101,7 @@ class DiskReader:
         try:
             read = read_source(real)
         except FileNotFoundError:
-            raise Refused("does not exist") from None
+            raise Absent("does not exist") from None
         except IsADirectoryError:
             raise Refused("is a folder") from None
         except OSError as error:

@@ -286,6 +286,8 @@ def _timeless(told: Iterable[events.Event]) -> Iterator[str]:
             names[event.call] = f"{place} {places[place]}"
         if "call" in value:
             value["call"] = names.get(value["call"], value["call"])
+        if "seed" in value:
+            value["seed"] = str(value["seed"])  # which may have more than 64 bits
         if "wait_s" in value:
             value["wait_s"] = value["wait_s"] is not None
         if "totals" in value:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smoadsl.diagnostics.diagnostic import Outcome
 from smoadsl.diagnostics.source import Source
-from smoadsl.language.load import Refused
+from smoadsl.language.load import Absent, Refused
 from smoadsl.tools.reader import MOST_BYTES, decoded, refuse_unless_relative, too_large
 
 _TIMEOUT_S = 60.0
@@ -79,8 +79,10 @@ class Revision:
         kind, size, _ = self._about(f"{self._commit}:{path}")
         if kind == "tree":
             raise Refused("is a folder")
+        if kind == "missing":
+            raise Absent("does not exist")
         if kind != "blob":
-            raise Refused("does not exist" if kind == "missing" else "leads to no file of the repository")
+            raise Refused("leads to no file of the repository")
         if size > MOST_BYTES:
             return too_large(name, size)
         raw = self._git("--batch", f"{self._commit}:{path}")

@@ -79,7 +79,7 @@ if __name__ == "__main__":
     os.environ.__class__ = Watched
     sys.addaudithook(hook)
     try:
-        from smoadsl.tools.cli import entry
+        from smoadsl.tools.entrance import entry
 
         entry()
     except SystemExit as end:

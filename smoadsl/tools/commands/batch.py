@@ -35,7 +35,7 @@ from smoadsl.tools.exporting import Export
 from smoadsl.tools.handles import room_for
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
-from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option
+from smoadsl.tools.options import SEED, BadData, Exit, allow_env_option, given, given_options, mapped, root_option
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights, planned_or_exit
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -62,7 +62,7 @@ from smoadsl.tools.sizing import Dollars, passes, without_option
               help="Work in this process, or in those of a Ray cluster.")  # fmt: skip
 @click.option("--ray-address", metavar="HOST:PORT", help="The cluster to work on; else one is started here.")
 @click.option("--workers", type=click.IntRange(1, 10_000), metavar="N", help="How many processes of the cluster work.")
-@click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="What all chance is drawn from.")
 @without_option
 @allow_env_option
 @root_option

@@ -34,7 +34,17 @@ from smoadsl.tools.handles import room_for
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by, look_for_right
-from smoadsl.tools.options import BadData, Exit, allow_env_option, given, given_options, mapped, root_option, text_width
+from smoadsl.tools.options import (
+    SEED,
+    BadData,
+    Exit,
+    allow_env_option,
+    given,
+    given_options,
+    mapped,
+    root_option,
+    text_width,
+)
 from smoadsl.tools.paying import ask_before_paying
 from smoadsl.tools.planning import fetch_weights
 from smoadsl.tools.progress import Bar, shown_in, tell
@@ -69,7 +79,7 @@ _FILES = (".html", ".htm", ".json", ".jsonl", ".csv", ".md", ".svg", ".png")
 @click.option("--yes", is_flag=True, help="Begin without a question about the price.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on standard output.")
 @click.option("--accept-changed", is_flag=True, help="Go on though a pipeline or the data changed.")
-@click.option("--seed", default=0, show_default=True, help="What all chance is drawn from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="What all chance is drawn from.")
 @allow_env_option
 @root_option
 @given_options

@@ -7,10 +7,9 @@ from dataclasses import replace
 import click
 
 from smoadsl.plan.lower import lower_recipes
-from smoadsl.runtime.roles import NoRoles
 from smoadsl.tools import api
 from smoadsl.tools.allowing import allow_env
-from smoadsl.tools.locking import lock_roles
+from smoadsl.tools.locking import made_or_exit
 from smoadsl.tools.options import (
     Exit,
     allow_env_option,
@@ -59,10 +58,4 @@ def command(
         click.echo(f"{as_line(file)}: not locked as written: {names}", err=True)
         sys.exit(Exit.PROBLEMS)
     keys = allow_env(making.providers, allowed)
-    click.echo(f"making roles: {names}", err=True)
-    try:
-        for path in asyncio.run(lock_roles(making, seed=seed, allow_env=keys)):
-            click.echo(f"{path} written: review and commit it", err=True)
-    except NoRoles as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(Exit.FAILED)
+    made_or_exit(making, asyncio.run, seed=seed, allow_env=keys)

@@ -23,6 +23,7 @@ from smoadsl.tools.options import (
     Exit,
     given,
     given_options,
+    in_utf8,
     paints,
     problems_exit,
     root_option,
@@ -184,7 +185,7 @@ def _show_messages(plan: Plan, prompt: str, form: Format) -> None:
     from smoadsl.tools.messages import TooManyCalls, preview
 
     try:
-        shown = preview(plan, Conversation.of(prompt))
+        shown = preview(plan, Conversation.of(in_utf8("--messages", prompt)))
     except TooManyCalls as error:
         raise click.UsageError(f"--messages: {error}") from None
     except RunError as error:

@@ -15,26 +15,27 @@ import orjson
 
 from smoadsl.calls.budget import Limits
 from smoadsl.calls.cache import Cache
+from smoadsl.language.settings import MOST_OF_BUDGET
 from smoadsl.plan.cap import capped, unpriced
 from smoadsl.plan.compile import Options
 from smoadsl.plan.plan import Plan
 from smoadsl.runtime.conversation import Conversation, asked_in
 from smoadsl.runtime.events import Event
 from smoadsl.runtime.executor import Answer, RunError
-from smoadsl.runtime.roles import NoRoles
 from smoadsl.show.live import Live
 from smoadsl.show.safe import one_line
 from smoadsl.tools import api
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.answered import show_answer
 from smoadsl.tools.lacking import keys_or_exit
-from smoadsl.tools.locking import lock_roles
+from smoadsl.tools.locking import made_or_exit
 from smoadsl.tools.options import (
     BadData,
     Exit,
     allow_env_option,
     given,
     given_options,
+    in_utf8,
     output_path,
     root_option,
 )
@@ -49,9 +50,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _cap_options(command: F) -> F:
     """What the run is held to."""
-    command = click.option("--max-tokens", type=click.IntRange(min=1), metavar="N",
+    command = click.option("--max-tokens", type=click.IntRange(1, MOST_OF_BUDGET), metavar="N",
                            help="The same, in tokens.")(command)  # fmt: skip
-    command = click.option("--max-calls", type=click.IntRange(min=1), metavar="N",
+    command = click.option("--max-calls", type=click.IntRange(1, MOST_OF_BUDGET), metavar="N",
                            help="The same, in calls.")(command)  # fmt: skip
     return click.option("--max-usd", type=Dollars(), metavar="USD",
                         help="Spend no more than this, whatever the file's budget allows.")(command)  # fmt: skip
@@ -235,13 +236,7 @@ def _cache(samples: bool) -> Cache:
 
 def _with_roles(plan: Plan, planned: Callable[[], Plan], seed: int, outside: Outside) -> Plan:
     """The plan once the roles that no lock has are made and pinned."""
-    click.echo("making roles: " + ", ".join(recipe.name for recipe in plan.recipes), err=True)
-    try:
-        for path in outside.run(lock_roles(plan.making, seed=seed, **outside.options)):
-            click.echo(f"{path} written: review and commit it", err=True)
-    except NoRoles as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(Exit.FAILED)
+    made_or_exit(plan.making, outside.run, seed=seed, **outside.options)
     return planned()
 
 
@@ -258,10 +253,10 @@ def _conversation(prompt: str | None, row: str | None) -> Conversation:
     if prompt in (None, "-"):
         if sys.stdin.isatty():
             click.echo("the prompt, then Ctrl-D:", err=True)
-        prompt = sys.stdin.read().strip()
+        prompt = _standard_input()
     if not prompt.strip():
         raise click.UsageError("the prompt is empty: give it as an argument, with --input, or on standard input")
-    return Conversation.of(prompt)
+    return Conversation.of(in_utf8("the prompt", prompt))
 
 
 def _asked_in(row: Any) -> Conversation:
@@ -275,3 +270,12 @@ def _asked_in(row: Any) -> Conversation:
             f"`turns` has {count} texts, and a run asks one: `smoadsl batch` asks them one after the other"
         )
     return conversation
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read().strip()
+    except OSError as error:
+        raise click.UsageError(f"standard input: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the prompt is not in UTF-8: there are other bytes at byte {error.start + 1}") from None
