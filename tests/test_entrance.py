@@ -119,8 +119,13 @@ def interrupted(folder: Path, at: str, *arguments: str) -> subprocess.CompletedP
         "import os, signal, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *rest):\n"
+        f"        if f'{{name}}, making a class' == {at!r}:\n"
+        "            type('C', (), {'field': Field()})\n"
         f"        if name == {at!r}:\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "class Field:\n"
+        "    def __set_name__(self, *_):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
         "class Input:\n"
         "    def __getattr__(self, name):\n"
         "        return os.kill(os.getpid(), signal.SIGINT)\n"
@@ -147,6 +152,8 @@ def interrupted(folder: Path, at: str, *arguments: str) -> subprocess.CompletedP
     [
         ("smoadsl.tools.cli", ["check", "p.moa"]),
         ("click", ["check", "p.moa"]),
+        ("click, making a class", ["check", "p.moa"]),
+        ("smoadsl.tools.checking, making a class", ["check", "p.moa"]),
         ("smoadsl.tools.commands.check", ["check", "p.moa"]),
         ("smoadsl.tools.checking", ["check", "p.moa"]),
         ("smoadsl.tools.formats", ["check", "p.moa", "--format", "json"]),

@@ -28,8 +28,10 @@ def entry() -> None:
         from smoadsl.tools.cli import main
 
         main()
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+    except (KeyboardInterrupt, RuntimeError) as end:
+        if isinstance(end, KeyboardInterrupt) or isinstance(end.__cause__, KeyboardInterrupt):
+            sys.exit(_INTERRUPTED)  # Python makes the other of what is raised while a class is made
+        raise
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as under nohup
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to tidy up
