@@ -161,6 +161,9 @@ class Asker:
         finally:
             meter.close()
         self._tell_end(number, reply)
+        if lost := reply.lost_events:
+            what = f"{lost} event{'s' * (lost != 1)} of the answer of {place.agent}"
+            self.degrade(place.layer, place.round, f"{what} could not be read: a piece of it may be missing")
         return number, reply
 
     def _clock(self, at: float) -> Clock:

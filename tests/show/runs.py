@@ -116,6 +116,7 @@ CASES: dict[str, tuple[str, Replies]] = {
     "unreadable judge": (SMOA, Replies(judge=["I like B."], moderator=["maybe"])),
     "repaired judge": (SMOA, Replies(judge=["I like B.", best("ann", "dan", stop=True)])),
     "failing proposer": (SMOA, Replies({"cid": DOWN})),
+    "lost event": (MOA, Replies({"bob": Reply("bob says 5", "stop", Usage(100, 20), "bob-1", lost_events=1)})),
     "retried proposer": (SMOA, Replies({"cid": [BUSY, "cid says 51"]}, [best("ann", "cid", stop=True)])),
     "second round fails": (SMOA, Replies({"cid": ["cid says 51", DOWN]}, [best("ann", "cid", stop=False)])),
     "aggregate down": (SMOA, Replies(judge=[best("bob", "ann", stop=True)], aggregate=DOWN)),

@@ -32,6 +32,7 @@ from tests.show.runs import (
     trace_of,
     with_hostile_names,
 )
+from tests.show.screen import Screen, seconds, shown
 
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements, which rich may write and others may not
 
@@ -73,6 +74,7 @@ LOGGED = {  # what the log of a case says, in this order
         "\nerror: layer debate, round 1: mallory failed: together answered 401: the key is wrong\n",
         "\n4 calls · 360 tokens · 0.0 s\n",
     ],
+    "lost event": ["\nwarning: 1 event of the answer of bob could not be read: a piece of it may be missing\n"],
     "retried proposer": ["mallory is tried again in 0.0 s: together answered 429: too many requests"],
     "second round fails": [
         "mallory failed",
@@ -82,54 +84,6 @@ LOGGED = {  # what the log of a case says, in this order
     "aggregate down": ["aggregate ann failed: together", "\nwarning: the aggregate failed"],
     "aggregate broken": ["\nerror: the aggregate failed: together answered 429"],
 }
-
-
-class Screen(io.StringIO):
-    """A terminal that keeps what was written."""
-
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def left(self) -> str:
-        """What a person sees at the end. It knows the movements that rich makes, and no others."""
-        lines, row = [""], 0
-        for movement, code, character in re.findall(r"\x1b\[([0-9;?]*)([A-Za-z])|([^\x1b])", self.getvalue()):
-            match code, character:
-                case "A", _:
-                    row -= int(movement)
-                case "K", _:
-                    lines[row] = ""
-                case _, "\n":
-                    row += 1
-                    lines += [""] * (row == len(lines))
-                case _, "" | "\r":
-                    pass
-                case _:
-                    lines[row] += character
-        return "\n".join(line.rstrip() for line in lines)
-
-
-def seconds(text: str) -> str:
-    return re.sub(r"\d+\.\d s\b", "0.0 s", text)
-
-
-def shown(
-    events: list[Event], monkeypatch: pytest.MonkeyPatch, *, streams: bool, terminal: bool
-) -> tuple[Live, Screen, Screen]:
-    """What `Live` wrote to standard output and to standard error."""
-    out, err = Screen(), Screen()
-    with monkeypatch.context() as patched:
-        patched.setattr("sys.stdout", out)
-        patched.setattr("sys.stderr", err)
-        live = Live(streams=streams, terminal=terminal)
-        for event in events:
-            live.show(event)
-        live.close()
-        live.close()
-    return live, out, err
 
 
 @pytest.fixture(autouse=True)
