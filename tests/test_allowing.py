@@ -47,6 +47,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
+def nobody_is_there(done: Result) -> bool:
+    """Whether a host that does not exist was asked for: who looks for it may take long to find that out."""
+    return any(words in done.output for words in ("was not found", "did not take the connection in time"))
+
+
 def ran(*words: str, env: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(main, words, env={**ENV, **(env or {})})
 
@@ -62,7 +67,7 @@ def test_it_is_asked_once_and_remembered_for_nobody_else_to_read(file: str, tmp_
     path = tmp_path / "home/.config/smoadsl/keys.json"
     allowed = ran("run", file, "hi", *ALLOW)
     assert allowed.output.startswith(f"LAB_KEY={HERE}: allowed from now on, as {path} says\n")
-    assert f"the host of lab at {HERE} was not found" in allowed.output
+    assert nobody_is_there(allowed)
     assert path.read_text() == f'{{\n  "allow_env": [\n    "LAB_KEY={HERE}"\n  ]\n}}\n'
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
@@ -71,7 +76,7 @@ def test_it_is_asked_once_and_remembered_for_nobody_else_to_read(file: str, tmp_
 
     for again in (ran("run", file, "hi"), ran("run", file, "hi", *ALLOW)):
         assert "allowed" not in again.output
-        assert "was not found" in again.output
+        assert nobody_is_there(again)
     moved = Path(file)
     moved.write_text(PROGRAM.replace("example.invalid", "example.invalid:8443"), encoding="utf-8")
     assert f"add --allow-env LAB_KEY={HERE}:8443" in ran("run", file, "hi").output
@@ -100,9 +105,9 @@ def test_in_ci_and_without_a_home_only_the_option_counts(env: dict[str, str], fi
     for _ in range(2):
         done = ran("run", file, "hi", *ALLOW, env=env)
         assert "allowed" not in done.output
-        assert "was not found" in done.output
+        assert nobody_is_there(done)
     assert sorted(tmp_path.rglob("*")) == before
-    assert "was not found" in ran("run", file, "hi", env={"CI": "false"}).output
+    assert nobody_is_there(ran("run", file, "hi", env={"CI": "false"}))
 
 
 def test_where_it_is_remembered() -> None:

@@ -336,7 +336,7 @@ def test_a_name_of_a_file_need_not_be_in_utf8(tmp_path: Path, monkeypatch: pytes
     except OSError:
         pytest.skip("there are no such names here")
     Path("p.moa").write_text(FREE, encoding="utf-8")
-    Path("d.jsonl").write_text('{"prompt": "hi"}\n', encoding="utf-8")
+    Path("d.jsonl").write_text('{"prompt": "hi", "answer": "so"}\n', encoding="utf-8")
     for arguments in (
         ["run", name, "hi", "--trace", "t.jsonl"],
         ["replay", "t.jsonl"],

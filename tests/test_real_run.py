@@ -46,7 +46,9 @@ def smoa(server: LlamaServer, stop: str, stream: bool) -> Plan:
 def run(server: LlamaServer, plan: Plan) -> list[events.Event]:
     told: list[events.Event] = []
     server.calls.clear()
-    api.run_sync(plan, "Which is larger, 2 or 3?", on_event=told.append, environ={"LLAMA_KEY": server.key})
+    api.run_sync(
+        plan, "Which is larger, 2 or 3?", on_event=told.append, streams=True, environ={"LLAMA_KEY": server.key}
+    )
     return told
 
 

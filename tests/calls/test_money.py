@@ -262,6 +262,6 @@ def test_an_attempt_needs_as_much_as_its_own_route_may_take(name: str) -> None:
     assert made.answer.totals.usd == pytest.approx(float(enough[1:]))
     made = run(luck.planned(text.replace("BUDGET", less)), script)
     assert made.answer is not None, made.failed
-    assert f"the budget of {less} is spent" in made.answer.degraded[0]
+    assert f"the budget of {less} " in made.answer.degraded[0]  # is spent, or does not hold a call
     told = [one.code for one in compile(Source("t.moa", text.replace("BUDGET", less))).diagnostics]
     assert ("MOA331" in told) == (fault is None)  # what is told holds as long as nothing fails
