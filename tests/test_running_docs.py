@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
@@ -40,8 +41,18 @@ def test_the_commands_do_what_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
             assert done.exit_code == 0, f"{command}\n{done.output}"
             written[command] = done.stdout
         asked = len(wall.attempts)
-    assert asked == 1 + 3 * 4, "one list, three runs of four calls, and no more for what is run again"
-    runs = [text for command, text in written.items() if command.startswith(("smoadsl run", "smoadsl replay"))]
+    assert asked == 1 + 4 * 4, "one list, four runs of four calls, and no more for what is run again"
+    (shown,) = (orjson.loads(block.text) for block in BLOCKS if block.marks.get("shown") == "json")
+    told = orjson.loads(next(text for command, text in written.items() if command.endswith(" --json")))
+    assert told["totals"].pop("seconds") < 5
+    assert told["totals"].pop("usd") == pytest.approx(shown["totals"].pop("usd"))
+    del shown["totals"]["seconds"]
+    assert told == shown
+    runs = [
+        text
+        for command, text in written.items()
+        if command.startswith(("smoadsl run", "smoadsl replay")) and not command.endswith(" --json")
+    ]
     assert runs == ["Air scatters blue light.\n"] * 5
     (shown,) = (block.text for block in BLOCKS if block.marks.get("shown") == "doctor")
     assert re.sub(r"\d+\.\d\d s", "0.01 s", written["smoadsl doctor panel.moa"]) == shown
