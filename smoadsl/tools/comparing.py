@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from smoadsl.adapters.base import Fault
+from smoadsl.calls.budget import Budget, Limits
 from smoadsl.calls.keys import bound_of
 from smoadsl.calls.route import Rate
 from smoadsl.calls.session import Session
@@ -74,9 +75,11 @@ class Comparing:
             found = [await self._of(entrant, ledger, digest, rows, virtual) for entrant in self.entrants]
             graded = None
             if self.grading is not None:
-                left = self._left(ledger)
+                budget = Budget(Limits(usd=self._left(ledger)))
                 async with self._session(self.grading.plan) as session:
-                    graded = await self.grading.parts(self.data, found, ledger, session, left)
+                    graded = await self.grading.parts(self.data, found, ledger, session, budget)
+                if budget.spent:
+                    raise Stopped(f"grading by {self.grading.name}: {budget.spent}; a higher --max-usd goes on")
             ended = True
             return Ran(found, graded)
         except (Changed, Stopped, Fault):

@@ -5,14 +5,13 @@ What a grader said stands in the ledger like every answer, and is bought once.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from random import Random
 from typing import Any
 
 import click
 
 from smoadsl.adapters.base import Fault, Message
-from smoadsl.calls.budget import Budget, Limits
+from smoadsl.calls.budget import Budget
 from smoadsl.calls.caller import Caller
 from smoadsl.calls.session import Session
 from smoadsl.classes import dataclass
@@ -49,11 +48,10 @@ class Grading:
         results: Sequence[Sequence[Result]],
         ledger: Ledger,
         session: Session,
-        usd: Decimal | None,
+        budget: Budget,
     ) -> list[list[Parts]]:
-        """What each answer of each entrant is graded. `usd` is the most that may be spent on it."""
+        """What each answer of each entrant is graded. Where the budget is spent in the end, some of them were not."""
         job = ledger.take_on(Job(f"grading by {self.name}", "", "", 0), ())
-        budget = Budget(Limits(usd=usd))
         grader = _Grader(self, session, ledger, job, budget, data, asyncio.Semaphore(self.concurrency))
         try:
             async with asyncio.TaskGroup() as group:
