@@ -63,6 +63,12 @@ def test_roles_join_those_that_are_locked(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["p.moa", "p.moa.lock"]
 
 
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    panel = Panel(tmp_path, "\ufeff" + LOCK)
+    assert "MOA107" not in smoadsl("check", str(panel.file)).stderr
+    assert asyncio.run(locking.lock_roles(panel.making, **panel.options)) == [panel.lock]
+
+
 BAD = {
     "a conflict": LOCK.replace('"roles": {', '"roles": {\n<<<<<<< HEAD\n', 1),
     "a part": LOCK[:40],

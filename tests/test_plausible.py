@@ -47,6 +47,11 @@ def test_what_a_run_told_is_plausible(tmp_path: Path) -> None:
         assert read_whole_run(written(trace(name), tmp_path / "t.jsonl"))
 
 
+def test_what_is_of_the_users_has_names_of_his(tmp_path: Path) -> None:
+    lines = changed(trace(), 1, ("input",), {"offset_s": -3, "in": {"posted_s": 1_700_000_000}})
+    assert read_whole_run(written(lines, tmp_path / "t.jsonl"))
+
+
 @pytest.mark.parametrize(
     ("number", "path", "value", "why"),
     [

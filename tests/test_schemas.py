@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from smoadsl.builtins.references import astray
 from smoadsl.builtins.schemas import SchemaError, misfit, read_schema
 
 WRONG: Mapping[str, str] = {
@@ -14,6 +15,7 @@ WRONG: Mapping[str, str] = {
     '{"$ref": "#a"}': "the reference `#a` leads to nothing in this file",
     '{"$dynamicRef": "#a"}': "the reference `#a` leads to nothing in this file",
     '{"$ref": "#/required/a", "required": ["a"]}': "the reference `#/required/a` leads to nothing in this file",
+    '{"minItems": 1, "items": {"$ref": "#/minItems/x"}}': "the reference `#/minItems/x` leads to nothing in this file",
     '{"$ref": "#/type", "type": "string"}': "the reference `#/type` leads to what is no schema",
     '{"$ref": "a.json"}': "the reference `a.json` leads out of this file",
     '{"$ref": "https://[a"}': "the reference `https://[a` leads out of this file",
@@ -64,6 +66,19 @@ def test_an_answer_can_be_held_against_every_schema_that_is_taken(schema: object
     except SchemaError:
         return
     assert isinstance(misfit(taken, "[[[1], {}], {}]"), str)
+
+
+def test_a_schema_that_many_refer_to_is_not_checked_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = 0
+
+    def counted(schema: object) -> None:
+        nonlocal times
+        times += 1
+
+    monkeypatch.setattr("smoadsl.builtins.references.Draft202012Validator.check_schema", counted)
+    many = {f"p{place}": {"$ref": "#/$defs/node"} for place in range(100)}
+    assert astray({"properties": many, "$defs": {"node": {"properties": many}}}) is None
+    assert times <= 1
 
 
 def test_an_answer_that_is_nested_without_end_is_no_answer() -> None:

@@ -56,8 +56,3 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._factory = partial(Handler, loop=self._loop)  # type: ignore[assignment]
-
-    @property
-    def in_use(self) -> int:
-        """How many connections stand, idle ones too."""
-        return sum(isinstance(one, Handler) for one in self._acquired)

@@ -16,9 +16,7 @@ from smoadsl.adapters.words import one_line, redacted
 if TYPE_CHECKING:
     import aiohttp
 
-OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
-"""What this machine, and no provider, says when it has no file handle, port or memory left for a connection."""
-
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
@@ -150,7 +148,7 @@ def sending_fault(connection: Connection, error: Exception) -> Fault:
     name, place = connection.provider, origin(connection.base_url)
     number = getattr(error, "errno", None)
     match error:
-        case OSError() if number in OUT_OF_RESOURCES:
+        case OSError() if number in _OUT_OF_RESOURCES:
             return Fault(FaultKind.LOCAL, f"this machine has no file handle or port left to reach {name}")
         case aiohttp.ConnectionTimeoutError():
             return Fault(FaultKind.NOT_SENT, f"{name} at {place} did not take the connection in time")

@@ -18,12 +18,10 @@ from yarl import URL
 
 from smoadsl.adapters.base import Connection
 from smoadsl.adapters.handler import Connector, Handler
-from smoadsl.adapters.http_faults import OUT_OF_RESOURCES
 from smoadsl.adapters.resolve import Resolver
 from smoadsl.adapters.whole import Whole
 
 _KEPT_S = 15.0  # so long an idle connection is kept
-_LOOK_S = 0.05  # how often it is looked whether another connection can be had
 
 Idle = deque[tuple[Link, float]]  # connections to one place, and since when each is idle; the longest comes first
 
@@ -107,19 +105,11 @@ class Pool:
         return None
 
     async def connect(self, target: Target) -> Link:
-        """A new connection, or one that has become idle meanwhile where this machine can have no more of them at once.
-        Raises what aiohttp does."""
-        while True:
-            try:
-                return await self._connector.connect(target, [], self._timeout)
-            except TimeoutError as error:
-                raise aiohttp.ConnectionTimeoutError from error
-            except OSError as error:
-                if error.errno not in OUT_OF_RESOURCES or not self._connector.in_use:
-                    raise
-            await asyncio.sleep(_LOOK_S)
-            if (link := self.idle(target)) is not None:
-                return link
+        """A new connection. Raises what aiohttp does."""
+        try:
+            return await self._connector.connect(target, [], self._timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
 
     async def send(self, link: Link, target: Target, payload: bytes) -> Response | Whole:
         """Send one request and wait for its answer, or for the head of it. Raises what aiohttp does."""

@@ -58,11 +58,12 @@ class _Walk:
                 continue
             try:
                 target = resolver.lookup(reference)
-            except (Unresolvable, ValueError):  # a part of a list that is named by a word is told by the latter
+            except (Unresolvable, ValueError, TypeError, LookupError):  # what is named inside of a list or a number
                 return self._nowhere(reference)
             if not isinstance(target.contents, dict | bool):
                 return self._inside(reference, "leads to what is no schema")
-            Draft202012Validator.check_schema(target.contents)  # it may lie where no schema was looked for
+            if id(target.contents) not in self._same:  # it may lie where no schema was looked for
+                Draft202012Validator.check_schema(target.contents)
             same.append((reference, id(target.contents)))
             if found := self.into(DRAFT202012.create_resource(target.contents), target.resolver):
                 return found

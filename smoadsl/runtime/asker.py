@@ -186,7 +186,7 @@ class Asker:
                 _, more = await self._caller.call(routes, replace(ask, n=missing), meter, attempted)
         except (Fault, Exhausted, TimeoutError) as failed:
             fault = failed if isinstance(failed, Fault) else self._out_of_budget(failed, last=False)
-            return replace(reply, faults=(*reply.faults, fault))
+            return replace(reply, faults=(*reply.faults[:-1], fault))
         return _together(reply, more)
 
     def _out_of_budget(self, failed: Exhausted | TimeoutError, last: bool) -> Fault:
@@ -284,4 +284,5 @@ def _together(reply: Reply, more: Reply) -> Reply:
         one.reasoning_tokens + two.reasoning_tokens,
         one.written_tokens + two.written_tokens,
     )
-    return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults)
+    lost = reply.lost_events + more.lost_events
+    return replace(reply, usage=usage, others=(*reply.others, *more.answers), faults=more.faults, lost_events=lost)

@@ -17,6 +17,7 @@ _MOST = 1 << 64
 _SAID = "retry_after_s"  # by a provider, who may say any number
 _MOST_ROUNDS = 1_000
 _REPAIR = "built-in repair"
+_THEIRS = ("input", "value", "extra", "output")  # what is in these has names of the user's
 
 
 def implausible(told: Sequence[Event]) -> Iterator[tuple[int, str]]:
@@ -31,19 +32,19 @@ def implausible(told: Sequence[Event]) -> Iterator[tuple[int, str]]:
                 yield number, "its messages do not end with a request"
 
 
-def _numbers(value: Any, name: str) -> Iterator[str]:
+def _numbers(value: Any, name: str, is_theirs: bool = False) -> Iterator[str]:
     """The numbers that are out of range, by the name that they have: a unit is the last part of a name."""
     match value:
         case dict():
             for key, inner in value.items():
-                yield from _numbers(inner, str(key))
+                yield from _numbers(inner, str(key), is_theirs or key in _THEIRS)
         case list() | tuple():
             for inner in value:
-                yield from _numbers(inner, name)
+                yield from _numbers(inner, name, is_theirs)
         case bool():
             pass
         case int() | float():
-            if name.endswith("_s") and name != _SAID and not 0 <= value <= _MOST_S:
+            if not is_theirs and name.endswith("_s") and name != _SAID and not 0 <= value <= _MOST_S:
                 yield f"`{name}` is {value:g} seconds"
             elif not abs(value) < (_MOST if isinstance(value, int) else math.inf):
                 yield f"`{name}` is no number that it can be"

@@ -42,8 +42,9 @@ class Numbered:
         self._before = self._last = 0
 
     def __call__(self, attempt: Attempt) -> None:
-        self._last = self._before + attempt.number
-        self._on_attempt(replace(attempt, number=self._last))
+        number = self._before + attempt.number
+        self._last = max(self._last, number)
+        self._on_attempt(replace(attempt, number=number))
 
     def go_on(self) -> None:
         """Another request begins."""

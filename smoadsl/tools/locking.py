@@ -99,7 +99,7 @@ def _entries(path: Path) -> dict[str, Entry]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise OSError(errno.EINVAL, "no plain file")  # which might never end
-        return entries_in(path.read_text(encoding="utf-8"))
+        return entries_in(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError:

@@ -27,12 +27,11 @@ from smoadsl.scale.ray_engine import sit_on_cluster
 from smoadsl.scale.rows import Data, Unfit, reader_of
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Sitting, Watch, Work, folder_of, sit, stopped
-from smoadsl.scale.widest import widest
 from smoadsl.score.formats import FORMATS
 from smoadsl.show.safe import counted, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.exporting import Export
-from smoadsl.tools.handles import room_for
+from smoadsl.tools.handles import rows_at_once
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import INTERRUPTED, listen, listen_no_more
 from smoadsl.tools.options import SEED, BadData, Exit, allow_env_option, given, given_options, mapped, root_option
@@ -109,7 +108,7 @@ def command(
         keys_or_exit([plan], every_route=True)
     fetch_weights(plan)
     if cluster is None:
-        room_for(concurrency * widest(plan.pipeline))
+        concurrency = rows_at_once(min(concurrency, max(1, work.rows)), [plan])
     settings = Settings(concurrency, seed, max_usd, strict=strict)
     bar = Bar(work.rows, time.monotonic, terminal=sys.stderr.isatty())
     exported = Export(export, generator or plan.pipeline.name) if export else None

@@ -18,7 +18,6 @@ from smoadsl.scale.batch import Settings
 from smoadsl.scale.rows import Data, Unfit
 from smoadsl.scale.schema import LedgerError
 from smoadsl.scale.sitting import Changed, Watch
-from smoadsl.scale.widest import widest
 from smoadsl.score.comparison import Comparison, Entrant, Measure, compared
 from smoadsl.score.named import NEED_RIGHT, UnknownScorer, rule_named
 from smoadsl.score.outcome import SHARE
@@ -30,7 +29,7 @@ from smoadsl.show.safe import listed, one_line
 from smoadsl.tools.allowing import allow_env
 from smoadsl.tools.comparing import Comparing, Stopped
 from smoadsl.tools.entering import entrants
-from smoadsl.tools.handles import room_for
+from smoadsl.tools.handles import rows_at_once
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
 from smoadsl.tools.marking import asked_in, graded_by, look_for_right
@@ -125,8 +124,8 @@ def command(
     if not yes:
         ask_before_paying(plans, measured[1], max_usd, again=(output / "run").is_dir())
     allow = _ready(plans + ([grading.plan] if grading else []), max_usd, allowed)
-    room_for(concurrency * max(widest(plan.pipeline) for plan in plans))
-    settings = Settings(concurrency, seed, max_usd, keeps_events=True, paces=True)
+    at_once = rows_at_once(min(concurrency, max(1, measured[1])), plans)
+    settings = Settings(at_once, seed, max_usd, keeps_events=True, paces=True)
     bars = _Bars()
     comparing = Comparing(
         taking_part, read, measured, output / "run", settings, allow, accept_changed, grading, bars.watch

@@ -115,8 +115,8 @@ def command(
     planned = partial(planned_or_exit, file, wanted, root, Options(without=passes(without)))
     plan, outside = _ready(planned, file, not locked, seed, cap, outside, allowed, cached=cache or cache_samples)
     with ExitStack() as stack:
-        streams = outside.live and not as_json and sys.stdout.isatty()
-        live = Live(streams=streams, terminal=sys.stderr.isatty())
+        reads = not as_json and sys.stdout.isatty()
+        live = Live(streams=reads and outside.live, terminal=sys.stderr.isatty())
         stack.callback(live.close)
         listeners = [live.show]
         traced = _trace(trace, row) if trace else None
@@ -126,8 +126,7 @@ def command(
         kept = _cache(cache_samples) if cache or cache_samples else None
         if kept is not None:
             stack.callback(kept.close)
-        read = streams or not outside.live  # a recording goes on as one that was read
-        answer = _answer(plan, conversation, seed, listeners, kept, outside, read)
+        answer = _answer(plan, conversation, seed, listeners, kept, outside, reads)
     show_answer(answer, live, as_json)
     if traced is not None and not traced.is_whole:
         sys.exit(Exit.FAILED)
