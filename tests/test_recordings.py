@@ -270,6 +270,27 @@ def test_what_began_in_time_does_so_again(tmp_path: Path) -> None:
         assert event["outcome"] != "ok" or event["text_after_s"] < 0.4 < event["elapsed_s"]
 
 
+def test_what_broke_off_unseen_was_asked_again_and_is_so_in_a_replay(tmp_path: Path) -> None:
+    times = 0
+
+    def breaks_off(attempt: Attempt) -> Iterable[Act]:
+        nonlocal times
+        times += 1
+        start = head(200, {"Content-Type": "text/event-stream", "Connection": "close"}) + events(piece("At "))
+        return [start, Ending.CLOSE] if times == 1 else [start, events(piece("last."), LAST, "[DONE]"), Ending.CLOSE]
+
+    file, tapes = tmp_path / "p.moa", tmp_path / "tapes"
+    with walled(breaks_off) as wall:
+        text = (
+            'provider acme = openai { base_url = "%s/v1", ttft = 4s }\nmodel a = "acme/a"\npipeline p { aggregate a }'
+        )
+        file.write_text(text % wall.url, encoding="utf-8")
+        done = smoadsl("run", file, "Why?", "--record", tapes)
+    assert (done.exit_code, done.stdout) == (0, "At last.\n"), done.output
+    again = smoadsl("run", file, "Why?", "--replay", tapes)
+    assert (again.exit_code, again.stdout) == (0, done.stdout), again.stderr
+
+
 # ---- caps
 
 

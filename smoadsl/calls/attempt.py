@@ -16,7 +16,7 @@ from smoadsl.calls.lane import TurnedAway
 from smoadsl.calls.limits import weight_of
 from smoadsl.calls.price import Price
 from smoadsl.calls.route import Provider, Route
-from smoadsl.calls.session import Session
+from smoadsl.calls.session import Session, is_cancelled
 
 
 @value(frozen=True, slots=True)
@@ -218,7 +218,7 @@ class Attempts:
                 what, within_s = "text", first.within_s or 0.0
             case TimeoutError():
                 what, within_s = "whole answer", route.timeout_s or provider.timeout_s
-            case asyncio.CancelledError() if self.session.is_cancelled:
+            case asyncio.CancelledError() if is_cancelled():
                 return None
             case KeyboardInterrupt() | SystemExit():
                 return None

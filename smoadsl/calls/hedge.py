@@ -6,6 +6,7 @@ from typing import Any
 
 from smoadsl.calls.attempt import HEDGE_LOST, Attempt
 from smoadsl.calls.outcomes import Again, Elsewhere, rule_of
+from smoadsl.calls.session import is_cancelled
 
 Copy = Coroutine[Any, Any, Attempt]
 OnSent = Callable[[], None]
@@ -44,7 +45,7 @@ async def race(
         for timer in timers:
             timer.cancel()
         for task in tasks:
-            task.cancel(HEDGE_LOST if not _is_cancelled() else None)
+            task.cancel(HEDGE_LOST if not is_cancelled() else None)
         await asyncio.gather(alarm, *tasks, return_exceptions=True)
 
 
@@ -53,8 +54,3 @@ def _is_final(end: Attempt) -> bool:
     assert end.fault is not None
     rule = rule_of(end.fault, end.by.fallback_on_refusal)
     return end.sent and rule.again is Again.NO and rule.elsewhere is Elsewhere.NO
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -25,6 +25,12 @@ Opener = Callable[[str, Connection], Adapter]  # the adapter's name, and what it
 _NO_SECRETS = Secrets()
 
 
+def is_cancelled() -> bool:
+    """Whether the task that asks was cancelled from outside, and not something that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Way(NamedTuple):
     """Where the requests of a route go: the provider, the way in, and what is known of the route."""
 
@@ -66,12 +72,6 @@ class Session:
         """The event loop that it is used in."""
         return asyncio.get_running_loop()
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the task that asks was cancelled from outside, and not something that its adapter waits for."""
-        task = asyncio.current_task(self.loop)
-        return task is not None and task.cancelling() > 0
-
     async def __aenter__(self) -> "Session":
         self._keys.check(self.providers.values())
         return self
@@ -99,7 +99,7 @@ class Session:
         try:
             await adapter.aclose()
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and self.is_cancelled:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             message = f"the adapter of {name} failed with {type(error).__name__} as it was closed"
             warnings.warn(message, RuntimeWarning, stacklevel=1)

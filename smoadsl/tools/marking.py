@@ -51,7 +51,7 @@ def look_for_right(data: Data, field: str) -> None:
         )
 
 
-def asked_in(
+def rows_shown(
     data: Data, ran: Ran, rule: Rule | None, grading: Grading | None, right: str, category: str
 ) -> list[Asked]:
     """Every row with what came of it in each entrant, marked. Raises `Unfit` for a data set without rows."""

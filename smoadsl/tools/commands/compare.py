@@ -32,7 +32,7 @@ from smoadsl.tools.entering import entrants
 from smoadsl.tools.handles import rows_at_once
 from smoadsl.tools.lacking import keys_or_exit
 from smoadsl.tools.listening import listen
-from smoadsl.tools.marking import asked_in, graded_by, look_for_right
+from smoadsl.tools.marking import graded_by, look_for_right, rows_shown
 from smoadsl.tools.options import (
     SEED,
     BadData,
@@ -131,7 +131,7 @@ def command(
         taking_part, read, measured, output / "run", settings, allow, accept_changed, grading, bars.watch
     )
     with bars:
-        asked = asked_in(read, comparing.run(), rule, grading, right, category)
+        asked = rows_shown(read, comparing.run(), rule, grading, right, category)
         entered = [(one, [row.marked[place] for row in asked]) for place, one in enumerate(taking_part)]
         found = compared(data.name, measure, entered, baseline or names[0], dense)
         _write(output, found, asked)
