@@ -18,12 +18,10 @@ PIPELINE = 'model m = "simulated/m"\npipeline p {\n  layer one { propose m * 2 }
 POSIX = pytest.mark.skipif(os.name != "posix", reason="streams are closed and signals sent as in POSIX")
 
 
-def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """What a line of `sh` comes to, with `S` for the command and a pipeline beside it."""
-    (folder / "p.moa").write_text(PIPELINE, encoding="utf-8")
-    script = line.replace("S ", f"'{sys.executable}' -m smoadsl ")
+def ended(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a command comes to in a folder, with nothing on its standard input."""
     return subprocess.run(
-        ["sh", "-c", script],
+        command,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -32,6 +30,13 @@ def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         stdin=subprocess.DEVNULL,
     )
+
+
+def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """What a line of `sh` comes to, with `S` for the command and a pipeline beside it."""
+    (folder / "p.moa").write_text(PIPELINE, encoding="utf-8")
+    script = line.replace("S ", f"'{sys.executable}' -m smoadsl ")
+    return ended(["sh", "-c", script], folder)
 
 
 def needs_full(line: str) -> None:
@@ -134,16 +139,7 @@ def interrupted(folder: Path, at: str, *arguments: str) -> subprocess.CompletedP
         "from smoadsl.tools.entrance import entry\n"
         "entry()\n"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-    )
+    return ended([sys.executable, "-c", code, *arguments], folder)
 
 
 @POSIX
